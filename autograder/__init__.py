@@ -1,0 +1,1 @@
+"""The grader: it runs students' notebooks in a sandbox, and scores them from outside."""

@@ -1,0 +1,106 @@
+"""Every exception of the grader, with the words that people read.
+
+Three families, by whose turn it is to act:
+
+* ``StudentError``: the student's code did something wrong; the message goes into the feedback.
+* ``WrongAnswer``: a comparison failed; the message goes into the feedback.
+* ``GraderError``: the person who runs the grader has to do something; the message says what.
+"""
+
+from __future__ import annotations
+
+
+class WrongAnswer(AssertionError):
+    """A comparison in a hidden test failed. The message is for the student."""
+
+
+class StudentError(Exception):
+    """The student's function raised, died, or does not exist. The message is for the student."""
+
+    status = "error"
+
+
+class NotDefined(StudentError):
+    """The function is not in the kernel."""
+
+    def __init__(self, name: str):
+        self.name = name
+        super().__init__(
+            f"{name} is not defined. Its cell may be missing, or may have failed when it ran."
+        )
+
+
+class StudentRaised(StudentError):
+    """The student's function raised an exception.
+
+    ``ename`` and ``evalue`` are what the kernel said: text from the student, to be escaped.
+    """
+
+    def __init__(self, name: str, ename: str, evalue: str, where: str = ""):
+        self.name, self.ename, self.evalue, self.where = name, ename, evalue, where
+        place = f", at the line: {where}" if where else ""
+        super().__init__(f"{name} raised {ename}: {evalue}{place}" if evalue
+                         else f"{name} raised {ename}{place}")
+
+
+class TimedOut(StudentError):
+    """The student's function, or cell, ran longer than its limit."""
+
+    status = "timeout"
+
+    def __init__(self, what: str, seconds: float):
+        super().__init__(
+            f"{what} took longer than its limit of {seconds:g} s and was stopped. "
+            "Look for a loop that never ends, or for work that is done again and again."
+        )
+
+
+class KernelDied(StudentError):
+    """The kernel's process ended while it ran the student's code."""
+
+    def __init__(self, what: str, reason: str = ""):
+        super().__init__(
+            f"the Python process died while running {what}{': ' + reason if reason else ''}."
+        )
+
+
+class ResultTooLarge(StudentError):
+    """What came back from the kernel is larger than the limit."""
+
+    def __init__(self, name: str, limit: int):
+        super().__init__(
+            f"{name} returned more than {limit / 1e6:.0f} MB, which is more than any right answer."
+        )
+
+
+class GraderError(Exception):
+    """Something that the person at the keyboard has to put right."""
+
+
+class NoSandbox(GraderError):
+    def __init__(self, why: str, remedy: str):
+        super().__init__(
+            f"Students' code cannot be locked in on this machine: {why}\n{remedy}\n"
+            "To grade work that you trust as your own, add --no-sandbox."
+        )
+
+
+class UnknownAssignment(GraderError):
+    def __init__(self, name: str, known: list[str]):
+        super().__init__(
+            f"There is no assignment {name!r}. Known: {', '.join(known) or 'none'}. "
+            "An assignment is a folder in assignments/ with a Markdown notebook in it."
+        )
+
+
+class NotReleased(GraderError):
+    def __init__(self, path):
+        super().__init__(f"{path} does not exist. Make it with: autograder release")
+
+
+class BadSource(GraderError):
+    """A source notebook, a reference or a hidden test contradicts the others."""
+
+
+class BadSubmission(GraderError):
+    """The file given is not a notebook that can be graded."""

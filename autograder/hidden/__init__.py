@@ -1,0 +1,1 @@
+"""The hidden tests: plain pytest, run in the grader's process, never in the student's kernel."""

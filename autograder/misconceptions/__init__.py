@@ -1,0 +1,1 @@
+"""Typical bugs, each as a function with the reference's signature whose docstring is the hint."""

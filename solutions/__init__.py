@@ -1,0 +1,1 @@
+"""The reference implementations: each question's signature, docstring and body stand only here."""
