@@ -1,8 +1,22 @@
-"""Names the misconception behind a wrong answer."""
+"""Names the misconception behind a wrong answer.
+
+A hidden test's calls are made again with a wrong variant of the reference in the place of the
+student's function. Where the variant is wrong in just the way in which the student is, to the last
+digits, its name is the diagnosis.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .student import PUT, Call
+from .wire import Handle
 
 # question id -> {misconception's name: wrong variant of the reference}
 MISCONCEPTIONS: dict[str, dict[str, Callable]] = {}
@@ -23,3 +37,156 @@ def misconception(question_id: str) -> Callable[[Callable], Callable]:
         return function
 
     return register
+
+
+def load_misconceptions(path: Path) -> None:
+    """Import the file that registers an assignment's misconceptions, once."""
+    name = f"autograder.misconceptions.{path.stem}"
+    if path.exists():
+        importlib.import_module(name)
+
+
+def hint(function: Callable) -> str:
+    """The docstring as one paragraph."""
+    return " ".join((function.__doc__ or "").split())
+
+
+@dataclass(frozen=True)
+class TestedCalls:
+    """The calls that one hidden test made, and whether the student passed it."""
+
+    passed: bool
+    calls: list[Call]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: a value, or the name of an exception."""
+
+    value: Any = None
+    error: str | None = None
+
+
+UNKNOWN = Outcome(error="?")  # the call cannot be made again
+
+
+def diagnose(
+    question_id: str, tests: list[TestedCalls], references: dict[str, Callable]
+) -> str | None:
+    """The name of the misconception that explains the failed tests best, or None."""
+    # A test that passed without a wrong value can still rule a variant out: it would have failed.
+    expected = [replay(test.calls, references) for test in tests]
+    best: tuple[tuple[int, int], str] | None = None
+    for name, variant in MISCONCEPTIONS.get(question_id, {}).items():
+        explained = consistent = in_value = 0
+        for test, right in zip(tests, expected, strict=True):
+            wrong = replay(test.calls, {**references, question_id: variant})
+            relation = _relate(question_id, test, right, wrong)
+            explained += relation.explains and not test.passed
+            consistent += relation.agrees
+            in_value += relation.in_value and not test.passed
+        failed = sum(not test.passed for test in tests)
+        # the same exception alone says little: then everything else has to fit too
+        if explained and (in_value or (explained == failed and consistent == len(tests))):
+            rank = (explained, consistent)
+            if best is None or rank > best[0]:
+                best = (rank, name)
+    return best[1] if best else None
+
+
+@dataclass(frozen=True)
+class Relation:
+    agrees: bool  # the variant gives what the student's function gave, on every call
+    explains: bool  # and that differs from what is right
+    in_value: bool  # in a returned value, not only in an exception
+
+
+def _relate(
+    question_id: str, test: TestedCalls, right: list[Outcome], wrong: list[Outcome]
+) -> Relation:
+    agrees, explains, in_value = True, False, False
+    for call, good, bad in zip(test.calls, right, wrong, strict=True):
+        if call.target != question_id or bad is UNKNOWN or good is UNKNOWN:
+            continue
+        students = _outcome(call)
+        if not _alike(students, bad):
+            agrees = False
+        elif not _alike(students, good):
+            explains = True
+            in_value |= students.error is None
+    return Relation(agrees, agrees and explains, agrees and explains and in_value)
+
+
+def _outcome(call: Call) -> Outcome:
+    if call.error is None:
+        return Outcome(call.result)
+    return Outcome(error=getattr(call.error, "ename", type(call.error).__name__))
+
+
+def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
+    """Make the calls again, in order, with functions of our own."""
+    outcomes: list[Outcome] = []
+    for call in calls:
+        function = functions.get(call.target) if isinstance(call.target, str) else None
+        try:
+            args = [_refill(argument, outcomes) for argument in call.args]
+            kwargs = {name: _refill(value, outcomes) for name, value in call.kwargs.items()}
+        except (LookupError, AttributeError, TypeError):
+            function = None
+        if function is None:
+            outcomes.append(UNKNOWN)
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                outcomes.append(Outcome(function(*args, **kwargs)))
+        except Exception as error:  # a variant may fail just as the student's code does
+            outcomes.append(Outcome(error=type(error).__name__))
+    return outcomes
+
+
+def _refill(argument: Any, outcomes: list[Outcome]) -> Any:
+    """An argument as the replayed functions need it: handles replaced by the replay's objects."""
+    if isinstance(argument, Handle):
+        index, path = argument.origin
+        if index == PUT:
+            return _refill(path, outcomes)
+        if outcomes[index].error is not None:
+            raise LookupError(index)
+        value = outcomes[index].value
+        for op, key in path:
+            value = value[key] if op == "item" else getattr(value, key)
+        return value
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    if isinstance(argument, (tuple, list)):
+        return type(argument)(_refill(item, outcomes) for item in argument)
+    if isinstance(argument, dict):
+        return {key: _refill(item, outcomes) for key, item in argument.items()}
+    return argument
+
+
+def _alike(a: Outcome, b: Outcome) -> bool:
+    if a.error or b.error:
+        # only the kind: the words are the student's own, or hold the numbers of a broadcast
+        return a.error == b.error
+    return _same_value(a.value, b.value)
+
+
+def _same_value(a: Any, b: Any) -> bool:
+    """Equal up to rounding. What stayed in the kernel (a cache) is not compared."""
+    if isinstance(a, Handle) or isinstance(b, Handle):
+        return True
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_same_value, a, b))
+    if isinstance(a, (tuple, list)) != isinstance(b, (tuple, list)):
+        return False
+    try:
+        x, y = np.asarray(a), np.asarray(b)
+        if x.shape != y.shape or x.dtype.kind not in "biufc" or y.dtype.kind not in "biufc":
+            return x.dtype == y.dtype and x.shape == y.shape and bool(np.all(x == y))
+        single = np.float32 in (x.dtype, y.dtype)
+        return np.allclose(
+            x, y, rtol=1e-4 if single else 1e-7, atol=1e-6 if single else 1e-10, equal_nan=True
+        )
+    except (TypeError, ValueError, OverflowError):
+        return False

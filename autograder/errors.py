@@ -23,10 +23,11 @@ class StudentError(Exception):
 class NotDefined(StudentError):
     """The function is not in the kernel."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, because: str = ""):
         self.name = name
         super().__init__(
-            f"{name} is not defined. Its cell may be missing, or may have failed when it ran."
+            f"{name} is not defined. "
+            + (because or "Its cell may be missing, or may have failed when it ran.")
         )
 
 
@@ -39,8 +40,9 @@ class StudentRaised(StudentError):
     def __init__(self, name: str, ename: str, evalue: str, where: str = ""):
         self.name, self.ename, self.evalue, self.where = name, ename, evalue, where
         place = f", at the line: {where}" if where else ""
-        super().__init__(f"{name} raised {ename}: {evalue}{place}" if evalue
-                         else f"{name} raised {ename}{place}")
+        super().__init__(
+            f"{name} raised {ename}: {evalue}{place}" if evalue else f"{name} raised {ename}{place}"
+        )
 
 
 class TimedOut(StudentError):
@@ -64,13 +66,20 @@ class KernelDied(StudentError):
         )
 
 
-class ResultTooLarge(StudentError):
-    """What came back from the kernel is larger than the limit."""
+class GivenUp(StudentError):
+    """The function hung or crashed before, and is not tried again."""
 
-    def __init__(self, name: str, limit: int):
+    def __init__(self, name: str, times: int):
         super().__init__(
-            f"{name} returned more than {limit / 1e6:.0f} MB, which is more than any right answer."
+            f"{name} was not tried again: it hung or crashed in {times} tests before this one."
         )
+
+
+class UnreadableResult(StudentError):
+    """What came back is not what the bridge writes: the student's code broke the kernel."""
+
+    def __init__(self, name: str, why: str):
+        super().__init__(f"what {name} returned could not be read ({why}).")
 
 
 class GraderError(Exception):

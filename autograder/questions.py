@@ -1,8 +1,22 @@
-"""What a question is, and where it is read from: the markers of the hidden tests."""
+"""What a question is, and where it is read from: the markers of the hidden tests and the sources.
+
+Nothing is imported to find that out: the files are parsed.
+"""
 
 from __future__ import annotations
 
+import ast
+import functools
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
+
+from .errors import BadSource, UnknownAssignment
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 def question(question_id: str, *, points: float, extra_credit: bool = False):
@@ -13,3 +27,125 @@ def question(question_id: str, *, points: float, extra_credit: bool = False):
     Extra credit counts on top of the assignment's points.
     """
     return pytest.mark.question(question_id, points=points, extra_credit=extra_credit)
+
+
+@dataclass(frozen=True)
+class Question:
+    id: str
+    points: float
+    extra_credit: bool = False
+
+    @property
+    def grade_cell(self) -> str:
+        """The grade_id of the cell that nbgrader scores."""
+        return f"{self.id}-tests"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """``name`` is the folder's (2_conv_layers), ``notebook`` the file's stem (conv_layers)."""
+
+    name: str
+    notebook: str
+
+    @property
+    def source(self) -> Path:
+        return PROJECT / "assignments" / self.name / f"{self.notebook}.md"
+
+    @property
+    def release(self) -> Path:
+        return PROJECT / "starter" / self.name / f"{self.notebook}.ipynb"
+
+    @property
+    def solution(self) -> Path:
+        return PROJECT / "solutions" / self.name / f"{self.notebook}.ipynb"
+
+    @property
+    def hidden_tests(self) -> Path:
+        return PROJECT / "autograder" / "hidden" / f"test_{self.notebook}.py"
+
+    @property
+    def misconceptions(self) -> Path:
+        return PROJECT / "autograder" / "misconceptions" / f"{self.notebook}.py"
+
+    @functools.cached_property
+    def questions(self) -> tuple[Question, ...]:
+        """In the order of the hidden tests' file."""
+        return read_markers(self.hidden_tests)
+
+    def question(self, question_id: str) -> Question:
+        return next(q for q in self.questions if q.id == question_id)
+
+    def references(self) -> dict[str, Callable]:
+        """The reference function of every question. Imports ``solutions``."""
+        return {
+            name: getattr(importlib.import_module(module), name)
+            for name, module in reference_modules(self.source.read_text("utf-8")).items()
+        }
+
+
+def read_markers(path: Path) -> tuple[Question, ...]:
+    """The ``@question(…)`` decorators of a file of hidden tests."""
+    found: dict[str, Question] = {}
+    for node in ast.parse(path.read_text("utf-8"), str(path)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for decorator in node.decorator_list:
+            match decorator:
+                case ast.Call(func=ast.Name(id="question")):
+                    arguments = [ast.literal_eval(argument) for argument in decorator.args]
+                    named = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords}
+                    marked = Question(*arguments, **named)
+                    if marked.id in found:
+                        raise BadSource(f"{path.name} has two classes for {marked.id}")
+                    found[marked.id] = marked
+    return tuple(found.values())
+
+
+def reference_modules(source: str) -> dict[str, str]:
+    """Question id -> the module in ``solutions`` that its cell in a source notebook imports from.
+
+    A question cell holds one line: ``from solutions.pooling import max_pool_forward_naive``.
+    """
+    modules = {}
+    lines = source.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("```python") and 'question="' in line:
+            name, module = imported_reference(lines[number + 1], number + 2)
+            modules[name] = module
+    return modules
+
+
+def imported_reference(code: str, line: int | str = "?") -> tuple[str, str]:
+    """(function, module) of a question cell's import line. Raises BadSource."""
+    try:
+        match ast.parse(code).body:
+            case [ast.ImportFrom(module=str(module), names=[ast.alias(name=name, asname=None)])]:
+                if module.startswith("solutions."):
+                    return name, module
+    except SyntaxError:
+        pass
+    raise BadSource(
+        f"line {line}: a question cell holds one import, like\n"
+        f"    from solutions.pooling import max_pool_forward_naive\nbut this one holds\n    {code}"
+    )
+
+
+def find_assignments() -> dict[str, Assignment]:
+    """All assignments, by name: the folders of assignments/ that hold a Markdown notebook."""
+    found = {}
+    for source in sorted((PROJECT / "assignments").glob("*/*.md")):
+        found[source.parent.name] = Assignment(source.parent.name, source.stem)
+    return found
+
+
+def find_assignment(name: str) -> Assignment:
+    found = find_assignments()
+    if name not in found:
+        raise UnknownAssignment(name, list(found))
+    return found[name]
+
+
+def assignment_of_notebook(stem: str) -> Assignment | None:
+    """The assignment whose notebook has this file name."""
+    return next((a for a in find_assignments().values() if a.notebook == stem), None)

@@ -1,0 +1,138 @@
+"""Runs inside the kernel, beside the student's code: answers the grader's requests.
+
+Nothing here is secret, and nothing here is trusted: a student may read or break it, and wins only
+wrong answers. It adds one message type to ipykernel, ``grader_request``, so a call needs no name
+in the student's namespace and goes through none of IPython's cell machinery: what students shadow
+(``list = [1, 2]``) or print does not matter.
+
+Started as a script with the limits as JSON in its first argument.
+"""
+
+from __future__ import annotations
+
+import json
+import linecache
+import resource
+import sys
+import traceback
+
+import numpy  # noqa: F401 (now, so that no cell pays for it)
+import wire  # beside this file
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+
+MAX_MESSAGE = 2000  # characters of an exception's text
+
+
+class GraderKernel(IPythonKernel):
+    """ipykernel, with one more request: run this function on these arrays."""
+
+    msg_types = [*IPythonKernel.msg_types, "grader_request"]  # noqa: RUF012 (ipykernel's way)
+
+    def grader_request(self, socket, ident, parent) -> None:
+        try:
+            frames = self._answer([bytes(buffer) for buffer in parent["buffers"]])
+        except BaseException as error:  # KeyboardInterrupt is how the grader ends a long call
+            frames = wire.dumps(_describe(error))
+        self.session.send(socket, "grader_reply", {}, parent, ident=ident, buffers=frames)
+
+    def _answer(self, frames: list[bytes]) -> list[bytes]:
+        kept = self.__dict__.setdefault("_kept", {})
+
+        def keep(obj: object) -> dict:
+            handle_id = len(kept) + 1
+            kept[handle_id] = obj
+            return {"t": "handle", "id": handle_id, "type": type(obj).__name__[:100]}
+
+        request = wire.loads(frames, lambda reference: kept[reference["id"]])
+        depth = wire.SHALLOW
+        match request["op"]:
+            case "call":
+                target = request["target"]
+                if isinstance(target, str):
+                    if target not in self.shell.user_ns:
+                        return wire.dumps({"missing": target})
+                    target = self.shell.user_ns[target]
+                value = target(*request["args"], **request["kwargs"])
+            case "put":
+                boxed = Boxed(request["value"])  # a plain array too is to stay here
+                return wire.dumps({"value": boxed}, lambda box: keep(box.value))
+            case "get":
+                value, depth = request["of"], wire.MAX_DEPTH
+            case "item":
+                value = request["of"][request["key"]]
+            case "attr":
+                value = getattr(request["of"], request["key"])
+            case "len":
+                value = len(request["of"])
+            case "forget":
+                kept.clear()
+                value = None
+        return wire.dumps({"value": value}, keep, depth + 1)
+
+
+def _describe(error: BaseException) -> dict:
+    """An exception as plain text: its name, its words, and the student's line that raised it."""
+    where = ""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if "ipykernel_" in frame.filename or "ipython-input" in frame.filename:
+            where = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
+            break
+    try:
+        words = str(error)
+    except Exception:
+        words = "(its text cannot be read)"
+    return {
+        "ename": type(error).__name__[:200],
+        "evalue": words[:MAX_MESSAGE],
+        "where": where[:200],
+    }
+
+
+class Boxed:
+    """Holds a value that must not go out as a value."""
+
+    def __init__(self, value: object):
+        self.value = value
+
+
+class NotHere:
+    """Says, for a package that this assignment does without, that it is not there."""
+
+    def __init__(self, names: list[str]):
+        self.names = set(names)
+
+    def find_spec(self, name: str, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(
+                f"No module named {name!r} while grading: this assignment is about doing it "
+                "with NumPy alone.",
+                name=name,
+            )
+        return None
+
+
+def _set_limits(limits: dict) -> None:
+    def cap(which: int, value: int) -> None:
+        hard = resource.getrlimit(which)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+
+    cap(resource.RLIMIT_CORE, 0)
+    cap(resource.RLIMIT_AS, limits["memory"])
+    cap(resource.RLIMIT_FSIZE, limits["file_size"])
+    cap(resource.RLIMIT_NPROC, limits["processes"])
+    cap(resource.RLIMIT_CPU, limits["cpu_seconds"])
+
+
+def main() -> None:
+    limits = json.loads(sys.argv.pop(1))
+    sys.path.pop(0)  # this script's folder; the student's folder, "", takes its place
+    sys.path.insert(0, "")
+    _set_limits(limits)
+    sys.meta_path.insert(0, NotHere(limits["without"]))
+    IPKernelApp.launch_instance(kernel_class=GraderKernel)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""The command line: thin commands over plain functions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from .errors import GraderError
+from .feedback import SYMBOLS, in_words, number
+from .results import Report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Releases and grades the assignments of CNN Lab.",
+)
+console = Console(highlight=False)
+complain = Console(stderr=True, highlight=False)
+
+NoSandboxOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-sandbox", help="Run the code in the open. Only for work that you trust as your own."
+    ),
+]
+
+
+@app.command()
+def release(
+    assignments: Annotated[
+        list[str] | None, typer.Argument(help="Which assignments; all if none is named.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help=("Write nothing; fail if something committed is stale, leaks, or scores wrongly."),
+        ),
+    ] = False,
+    no_sandbox: NoSandboxOption = False,
+) -> None:
+    """Make starter/ and solutions/ from the sources."""
+    from . import release as releases
+    from .questions import find_assignment, find_assignments
+
+    names = assignments or list(find_assignments())
+    problems: list[str] = []
+    for name in names:
+        assignment = find_assignment(name)
+        if check:
+            with console.status(f"Checking {name}"):
+                found = releases.check_release(assignment, sandboxed=not no_sandbox)
+            problems += found
+            console.print(f"{'[red]✗[/]' if found else '[green]✓[/]'} {name}")
+            continue
+        with console.status(f"Building {name}: running the solved notebook takes a moment"):
+            written = releases.release(assignment)
+        for path, changed in written.files:
+            console.print(f"{'wrote' if changed else 'up to date:'} {_relative(path)}")
+    for problem in problems:
+        complain.print(f"  {escape(problem)}")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    notebook: Annotated[
+        Path,
+        typer.Argument(
+            help="The notebook to grade, for instance starter/2_conv_layers/conv_layers.ipynb."
+        ),
+    ],
+    json: Annotated[
+        Path | None, typer.Option(help="Write the report here too; - for the terminal.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw the hidden inputs with this seed.")] = None,
+    no_sandbox: NoSandboxOption = False,
+) -> None:
+    """Grade one notebook now, and print its report."""
+    from .runner import grade_file
+
+    if seed is not None and seed < 0:
+        raise GraderError(f"--seed {seed}: a seed is 0 or more.")
+    with complain.status("Grading in the sandbox" if not no_sandbox else "Grading in the open"):
+        graded = grade_file(notebook, seed=seed, sandboxed=not no_sandbox)
+    if json is not None and str(json) == "-":
+        sys.stdout.write(graded.report.to_json())
+        return
+    if json is not None:
+        json.write_text(graded.report.to_json(), "utf-8")
+    print_report(graded.report)
+
+
+@app.command()
+def grade(
+    assignment: Annotated[str, typer.Argument(help="The assignment's folder name.")],
+    student: Annotated[
+        list[str] | None, typer.Option(help="Only this student; repeatable.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Notebooks at a time; the number of cores if not given."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is remembered.")] = False,
+    course: Annotated[Path, typer.Option(help="The course folder.")] = Path(),
+    no_sandbox: NoSandboxOption = False,
+) -> None:
+    """Grade submitted/ into nbgrader's gradebook, and write the feedback pages."""
+    from .cohort import Course, grade_class
+    from .questions import find_assignment
+
+    found = find_assignment(assignment)
+    start = time.monotonic()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=complain, transient=True) as bars:
+        tasks = {
+            "graded": bars.add_task("grading", total=None),
+            "recorded": bars.add_task("recording", total=None, visible=False),
+        }
+
+        def show(phase: str, done: int, total: int) -> None:
+            bars.update(tasks[phase], completed=done, total=total, visible=True)
+
+        result = grade_class(
+            Course.open(course),
+            found,
+            students=student,
+            workers=workers,
+            sandboxed=not no_sandbox,
+            fresh=fresh,
+            progress=show,
+        )
+    print_class(result.reports)
+    for name, problem in sorted(result.failures.items()):
+        complain.print(f"[red]not graded:[/] {escape(name)}: {escape(problem)}")
+    seconds = time.monotonic() - start
+    remembered = f", {result.remembered} remembered from before" if result.remembered else ""
+    console.print(
+        f"{len(result.reports)} graded in {seconds:.1f} s{remembered}. "
+        f"The class: {_relative(result.page)}"
+    )
+    if result.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works on this machine, and what to do about what does not."""
+    from .doctor import examine
+
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    findings = examine()
+    for finding in findings:
+        mark = {"ok": "[green]✓[/]", "note": "[yellow]–[/]", "bad": "[red]✗[/]"}[finding.state]
+        table.add_row(mark, finding.what, escape(finding.words))
+    console.print(table)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+def print_report(report: Report) -> None:
+    """One notebook's report for the terminal."""
+    colours = {"passed": "green", "not attempted": "dim"}
+    for question in report.questions:
+        colour = colours.get(question.status, "red")
+        extra = " extra credit" if question.extra_credit else ""
+        console.print(
+            f"[{colour}]{SYMBOLS[question.status]} {question.id}[/]  "
+            f"[bold]{number(question.score)} of {number(question.points)}[/]{extra}"
+            + (f"  [dim]{question.status}[/]" if question.status != "passed" else "")
+        )
+        if question.status in ("passed", "not attempted"):
+            continue
+        for test in question.tests:
+            mark = "[green]✓[/]" if test.passed else "[red]✗[/]"
+            console.print(f"    {mark} {_plain(test.name)}")
+            if test.message:
+                console.print(f"      [dim]{_plain(test.message)}[/]")
+        if question.misconception:
+            console.print(
+                f"    [yellow]It looks like: {in_words(question.misconception)}.[/] "
+                f"{_plain(question.hint or '')}"
+            )
+    for note in report.notes:
+        console.print(f"[yellow]note:[/] {_plain(note)}")
+    for error in report.grader_errors:
+        complain.print(f"[red]the grader itself failed:[/] {_plain(error)}")
+    console.print(
+        f"[bold]{number(report.score)} of {number(report.points)} points[/]"
+        f"  [dim]seed {report.seed}, {report.timing.get('total', 0):.1f} s[/]"
+    )
+
+
+def print_class(reports: list[Report]) -> None:
+    """A class as one table: who, each question, the total, what it looks like, how long it took."""
+    if not reports:
+        return
+    # into a file or a pipe rich assumes 80 columns, which would cut the table to nothing
+    out = console if console.is_terminal else Console(width=160, highlight=False)
+    wide = out.width >= 130
+    table = Table(pad_edge=False, header_style="bold")
+    table.add_column("student", no_wrap=True)
+    for index, _ in enumerate(reports[0].questions, 1):
+        table.add_column(str(index), justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("it looks like (question)", overflow="fold")
+    for report in reports:
+        row = [
+            _plain(report.student),
+            *(_cell(q) for q in report.questions),
+            f"[bold]{number(report.score)}[/]",
+            f"{report.timing.get('total', 0):.1f}",
+        ]
+        table.add_row(*row, *([_named(report)] if wide else []))
+    out.print(table)
+    if not wide:
+        for report in reports:
+            if _named(report):
+                out.print(f"{_plain(report.student)}: it looks like {_named(report)}")
+    legend = "  ".join(
+        f"{i} {q.id} ({number(q.points)}{' extra' if q.extra_credit else ''})"
+        for i, q in enumerate(reports[0].questions, 1)
+    )
+    out.print(f"[dim]{legend}[/]")
+    out.print("[dim]time: took too long   –: not attempted   ✗: stopped with an error[/]")
+
+
+def _named(report: Report) -> str:
+    return "; ".join(
+        f"{in_words(q.misconception)} ({i})"
+        for i, q in enumerate(report.questions, 1)
+        if q.misconception
+    )
+
+
+def _cell(question) -> str:
+    if question.status == "passed":
+        return f"[green]{number(question.score)}[/]"
+    if question.score == 0 and question.status != "failed":
+        return f"[red]{SYMBOLS[question.status]}[/]"
+    return f"[red]{number(question.score)}[/]"
+
+
+def _plain(text: str) -> str:
+    """Text from a student, without terminal escapes and without meaning to rich."""
+    return escape("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+
+
+def _relative(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def main() -> None:
+    """The console script: the grader's own errors are sentences, not tracebacks."""
+    try:
+        app()
+    except GraderError as error:
+        complain.print(f"[red]autograder:[/] {escape(str(error))}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        complain.print("\nStopped. What had been graded is remembered: the same command goes on.")
+        sys.exit(130)

@@ -1,0 +1,256 @@
+"""Many submissions: graded in parallel, remembered, then recorded in nbgrader's gradebook.
+
+Grading is pure: a notebook in, a report and an executed notebook out. So it runs in a pool of
+processes, and its results are kept by a hash of all that they depend on. Recording is nbgrader's:
+its Autograde runs over the submissions one by one, and finds the results ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import nbformat
+
+from . import submission as submissions
+from .errors import GraderError
+from .feedback import class_page, student_page
+from .gradebook import Course, record, register
+from .questions import PROJECT, Assignment, find_assignment
+from .results import Report
+from .runner import STOPPED, Graded, grade
+from .sandbox import Limits, check_sandbox
+
+
+@dataclass
+class ClassResult:
+    """What grading a class gave. ``failures``: student -> why the gradebook has no score."""
+
+    reports: list[Report] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    remembered: int = 0
+    page: Path | None = None
+
+
+def grade_class(
+    course: Course,
+    assignment: Assignment,
+    *,
+    students: list[str] | None = None,
+    workers: int | None = None,
+    sandboxed: bool = True,
+    fresh: bool = False,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> ClassResult:
+    """Grade ``submitted/`` into the gradebook, and write the feedback pages.
+
+    ``progress(phase, done, total)`` is called after each step. One submission's failure is told in
+    the result, and stops nobody else's.
+    """
+    if sandboxed:
+        check_sandbox()
+    paths = _wanted(course, assignment, students)
+    register(assignment, course)
+    result = ClassResult()
+    memory = Memory(course.root / ".cnnlab" / "results", assignment)
+    graded: dict[str, Graded] = {}
+    for student, outcome in _grade_all(
+        paths, assignment, workers, sandboxed, memory, fresh, result
+    ):
+        if isinstance(outcome, Graded):
+            graded[student] = outcome
+        else:
+            result.failures[student] = outcome
+        progress("graded", len(graded) + len(result.failures), len(paths))
+    for done, student in enumerate(sorted(graded), 1):
+        problem = record(course, assignment, student, paths[student], graded[student], sandboxed)
+        if problem:
+            result.failures[student] = problem
+        else:
+            result.reports.append(graded[student].report)
+        progress("recorded", done, len(graded))
+    result.page = _write_pages(course, assignment, result)
+    return result
+
+
+def _wanted(course: Course, assignment: Assignment, students: list[str] | None) -> dict[str, Path]:
+    found = course.submissions(assignment)
+    submitted = course.folder("submitted", "<student>", assignment)
+    if not found:
+        raise GraderError(f"There is nothing to grade: no folder {submitted}.")
+    unknown = sorted(set(students or ()) - set(found))
+    if unknown:
+        raise GraderError(f"No submission of {', '.join(unknown)}: looked for {submitted}.")
+    return {student: found[student] for student in (students or found)}
+
+
+# -- grading, in parallel ---------------------------------------------------------------------
+
+
+class Memory:
+    """Results by a hash of all that they depend on: the submission, the tests, the answers."""
+
+    def __init__(self, folder: Path, assignment: Assignment):
+        self.folder, self.grader = folder, _grader_digest(assignment)
+
+    def _path(self, digest: str, sandboxed: bool) -> Path:
+        key = hashlib.sha256(f"{digest} {self.grader} {sandboxed}".encode()).hexdigest()
+        return self.folder / f"{key}.json"
+
+    def find(self, digest: str, sandboxed: bool) -> Graded | None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            data = json.loads(self._path(digest, sandboxed).read_text("utf-8"))
+            return Graded(
+                Report.from_json(data["report"]), nbformat.reads(data["notebook"], as_version=4)
+            )
+        return None
+
+    def keep(self, digest: str, sandboxed: bool, graded: Graded) -> None:
+        # a slow minute, or a mistake of ours, must not be remembered as the student's
+        if graded.report.grader_errors or any(
+            q.status == "timeout" for q in graded.report.questions
+        ):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(digest, sandboxed)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(
+            json.dumps(
+                {"report": graded.report.to_json(), "notebook": nbformat.writes(graded.notebook)}
+            ),
+            "utf-8",
+        )
+        unfinished.replace(path)
+
+
+def _grader_digest(assignment: Assignment) -> str:
+    files = [
+        *(PROJECT / "autograder").rglob("*.py"),
+        *(PROJECT / "autograder/templates").glob("*"),
+        *(PROJECT / "solutions").glob("*.py"),
+        *(PROJECT / "starter/cnnlab").rglob("*.py"),
+        assignment.release,
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    for package in ("numpy", "ipykernel", "ipython"):
+        digest.update(importlib.metadata.version(package).encode())
+    return digest.hexdigest()
+
+
+def _grade_all(
+    paths: dict[str, Path],
+    assignment: Assignment,
+    workers: int | None,
+    sandboxed: bool,
+    memory: Memory,
+    fresh: bool,
+    result: ClassResult,
+) -> Iterator[tuple[str, Graded | str]]:
+    todo = {}
+    for student, path in paths.items():
+        loaded = submissions.load_or_empty(path, assignment)
+        digest = loaded.digest()
+        known = None if fresh else memory.find(digest, sandboxed)
+        if known is None:
+            todo[student] = (path, digest)
+        else:
+            result.remembered += 1
+            yield student, _for_student(known, student, loaded.notes)
+    for student, outcome in _in_pool(
+        {s: p for s, (p, _) in todo.items()}, assignment, workers or os.cpu_count() or 1, sandboxed
+    ):
+        if isinstance(outcome, Graded):
+            memory.keep(todo[student][1], sandboxed, outcome)
+        yield student, outcome
+
+
+def _for_student(graded: Graded, student: str, notes: list[str]) -> Graded:
+    """A remembered result under this student's name: two may hand in the same work."""
+    own = tuple(notes) + tuple(n for n in graded.report.notes if n.startswith(STOPPED))
+    return Graded(replace(graded.report, student=student, notes=own), graded.notebook)
+
+
+def _in_pool(
+    paths: dict[str, Path], assignment: Assignment, workers: int, sandboxed: bool
+) -> Iterator[tuple[str, Graded | str]]:
+    left = dict(paths)
+    try:
+        yield from _run_pool(left, assignment, workers, sandboxed)
+    except BrokenProcessPool:
+        # a worker died, and took the others' results along: now one at a time, so that the
+        # submission that does it is the only one that loses
+        for student, path in list(left.items()):
+            try:
+                yield from _run_pool({student: path}, assignment, 1, sandboxed)
+            except BrokenProcessPool:
+                yield student, "the grader's own process died while it graded this submission"
+
+
+def _run_pool(
+    left: dict[str, Path], assignment: Assignment, workers: int, sandboxed: bool
+) -> Iterator[tuple[str, Graded | str]]:
+    """Grade in worker processes; takes each finished student out of ``left``."""
+    if not left:
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would share sockets and threads
+    pool = ProcessPoolExecutor(min(workers, len(left)), context, initializer=_ignore_ctrl_c)
+    try:
+        futures = {
+            pool.submit(_grade_one, path, assignment.name, student, sandboxed): student
+            for student, path in left.items()
+        }
+        for future in as_completed(futures):
+            student = futures[future]
+            try:
+                report, notebook = future.result()
+                outcome: Graded | str = Graded(
+                    Report.from_json(report), nbformat.reads(notebook, as_version=4)
+                )
+            except BrokenProcessPool:
+                raise
+            except Exception as error:
+                outcome = f"{type(error).__name__}: {error}"
+            left.pop(student, None)
+            yield student, outcome
+    except BaseException:
+        for child in multiprocessing.active_children():  # Ctrl-C: the sandboxes die with them
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops the workers
+
+
+def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) -> tuple[str, str]:
+    """In a worker. Plain text goes back: it is what is remembered too."""
+    assignment = find_assignment(assignment_name)
+    loaded = submissions.load_or_empty(path, assignment)
+    graded = grade(loaded, assignment, student=student, limits=Limits(), sandboxed=sandboxed)
+    return graded.report.to_json(), nbformat.writes(graded.notebook)
+
+
+def _write_pages(course: Course, assignment: Assignment, result: ClassResult) -> Path:
+    pages = {}
+    for report in result.reports:
+        page = course.folder("feedback", report.student, assignment) / f"{assignment.notebook}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(student_page(report), "utf-8")
+        pages[report.student] = os.path.relpath(page, course.root)
+    overview = course.root / f"class-{assignment.name}.html"
+    overview.write_text(class_page(assignment.name, result.reports, pages), "utf-8")
+    return overview

@@ -1,0 +1,112 @@
+"""What works on this machine, and what to do about what does not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from .errors import NoSandbox
+from .sandbox import check_sandbox
+
+PACKAGES = ("numpy", "matplotlib", "nbgrader", "jupytext", "ipykernel", "pytest", "cnnlab")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``state``: ok, note (something optional is not there) or bad (grading will not work)."""
+
+    state: str
+    what: str
+    words: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything that the kit uses."""
+    return [_python(), *_packages(), _sandbox(), _kernel(), _torch(), _gpu(), _data(), _machine()]
+
+
+def _python() -> Finding:
+    return Finding("ok", "Python", f"{platform.python_version()} ({sys.prefix})")
+
+
+def _packages() -> list[Finding]:
+    versions, missing = [], []
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    findings = [Finding("ok", "packages", ", ".join(versions))]
+    if missing:
+        findings.append(
+            Finding("bad", "packages", f"missing: {', '.join(missing)}. Run: make demo")
+        )
+    return findings
+
+
+def _sandbox() -> Finding:
+    try:
+        return Finding("ok", "sandbox", f"{check_sandbox()}: students' code can be locked in")
+    except NoSandbox as error:
+        return Finding("bad", "sandbox", str(error))
+
+
+def _kernel() -> Finding:
+    from .kernel import Kernel
+    from .sandbox import Limits
+
+    try:
+        with Kernel(Limits()) as kernel:
+            run = kernel.run_cell("import numpy, matplotlib.pyplot, cnnlab", 60)
+    except Exception as error:
+        return Finding("bad", "kernel", f"does not start in the sandbox: {error}")
+    if run.status != "ok":
+        return Finding("bad", "kernel", f"cannot import what the notebooks need: {run.ename}")
+    return Finding("ok", "kernel", "starts in the sandbox, with NumPy, Matplotlib and cnnlab")
+
+
+def _torch() -> Finding:
+    try:
+        return Finding("ok", "torch", importlib.metadata.version("torch"))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(
+            "note",
+            "torch",
+            "not installed. Only make test and 5_gpu need it: pip install -c constraints.txt torch",
+        )
+
+
+def _gpu() -> Finding:
+    tool = shutil.which("nvidia-smi")
+    if tool is not None:
+        seen = subprocess.run(
+            [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        if seen.returncode == 0 and seen.stdout.strip():
+            return Finding("ok", "GPU", "; ".join(seen.stdout.strip().splitlines()))
+    return Finding("note", "GPU", "none found. Nothing but the optional last part would use one.")
+
+
+def _data() -> Finding:
+    return Finding(
+        "ok", "data sets", "2_conv_layers needs none: its photograph comes with Matplotlib"
+    )
+
+
+def _machine() -> Finding:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Finding(
+        "ok",
+        "machine",
+        f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, "
+        f"{platform.system()} {platform.release()}",
+    )

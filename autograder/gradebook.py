@@ -1,0 +1,208 @@
+"""nbgrader's side: its gradebook, and our steps in its Autograde.
+
+nbgrader owns the scores. ``nbgrader autograde``, the Formgrader's button and our own command all
+read a submission with ``SubmissionExporter`` and run it with ``Execute``; nbgrader's preprocessors
+then save the numbers. ``nbgrader_config.py`` puts them in their places.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.preprocessors import Execute as NbGraderExecute
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
+from traitlets.config import Config, PyFileConfigLoader
+
+from . import submission as submissions
+from .errors import GraderError
+from .questions import Assignment, find_assignment
+from .results import Report
+from .runner import Graded, grade
+from .submission import Submission
+
+
+@dataclass
+class Course:
+    """A folder with submitted/, a gradebook, and nbgrader's other steps."""
+
+    root: Path
+    config: Config
+    api: NbGraderAPI
+
+    @classmethod
+    def open(cls, root: Path) -> Course:
+        root = root.resolve()
+        # nbgrader asks for `alembic` by name, which is there only in an activated environment
+        tools = str(Path(sys.executable).parent)
+        if tools not in os.environ["PATH"].split(os.pathsep):
+            os.environ["PATH"] = tools + os.pathsep + os.environ["PATH"]
+        if not (root / "nbgrader_config.py").is_file():
+            raise GraderError(
+                f"{root} is no course folder: it has no nbgrader_config.py. Go to the folder that "
+                "holds submitted/, and copy nbgrader_config.py from the project there."
+            )
+        loader = PyFileConfigLoader("nbgrader_config.py", path=str(root))
+        config = loader.load_config()
+        config.CourseDirectory.root = str(root)
+        return cls(root, config, NbGraderAPI(config=config))
+
+    @property
+    def db_url(self) -> str:
+        return self.api.coursedir.db_url
+
+    def folder(self, step: str, student: str, assignment: Assignment) -> Path:
+        directory = getattr(self.api.coursedir, f"{step}_directory")
+        return Path(self.api.coursedir.format_path(directory, student, assignment.name))
+
+    def submissions(self, assignment: Assignment) -> dict[str, Path]:
+        """Student -> where their notebook should be. A folder without it counts as handed in."""
+        pattern = self.folder("submitted", "*", assignment)
+        folders = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+        return {
+            folder.parent.name: folder / f"{assignment.notebook}.ipynb"
+            for folder in folders
+            if folder.is_dir() and not folder.is_symlink()
+        }
+
+
+def register(assignment: Assignment, course: Course) -> None:
+    """Write the released cells and their points into the gradebook: nbgrader scores by its copy."""
+    notebook = submissions.read_release(assignment)
+    with Gradebook(course.db_url) as gradebook:
+        gradebook.update_or_create_assignment(assignment.name)
+    resources = {
+        "nbgrader": {
+            "notebook": assignment.notebook,
+            "assignment": assignment.name,
+            "db_url": course.db_url,
+        }
+    }
+    try:
+        SaveCells().preprocess(notebook, resources)
+    except RuntimeError as error:
+        raise GraderError(
+            f"The gradebook holds scores for another version of {assignment.name}, with other "
+            f"cells: {error}. Keep that version, or move gradebook.db away to begin a new one."
+        ) from None
+
+
+def record(
+    course: Course,
+    assignment: Assignment,
+    student: str,
+    path: Path,
+    graded: Graded,
+    sandboxed: bool,
+) -> str | None:
+    """Let nbgrader write the scores. Returns what went wrong, if anything did."""
+    if not path.exists():
+        _record_nothing(course, assignment, student)
+        return None
+    key = submissions.load_or_empty(path, assignment).digest()
+    Execute.already_graded, Execute.sandboxed = {key: graded}, sandboxed
+    try:
+        outcome = course.api.autograde(assignment.name, student)
+    finally:
+        Execute.already_graded, Execute.sandboxed = {}, True
+    if outcome["success"]:
+        return None
+    return (outcome.get("error") or outcome.get("log") or "nbgrader gave no reason").strip()[-2000:]
+
+
+def _record_nothing(course: Course, assignment: Assignment, student: str) -> None:
+    """A folder without the notebook: nbgrader would pass it over in silence; it is a zero."""
+    with Gradebook(course.db_url) as gradebook:
+        gradebook.update_or_create_student(student)
+        gradebook.update_or_create_submission(assignment.name, student)
+        with contextlib.suppress(MissingEntry):
+            notebook = gradebook.find_submission_notebook(
+                assignment.notebook, assignment.name, student
+            )
+            for grade_ in notebook.grades:
+                grade_.auto_score, grade_.needs_manual_grade = 0, False
+        gradebook.db.commit()
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads a submitted notebook as ``submission`` does, so that a broken one is not fatal."""
+
+    def from_filename(self, filename, resources=None, **kwargs):
+        about = (resources or {}).get("nbgrader")
+        if about is None:
+            return super().from_filename(filename, resources=resources, **kwargs)
+        assignment = find_assignment(about["assignment"])
+        path = Path(filename)
+        loaded = submissions.load_or_empty(path, assignment)
+        resources["cnnlab"] = {"notes": loaded.notes, "path": path}
+        resources.setdefault("metadata", {}).update(name=path.stem, path=str(path.parent))
+        return self.from_notebook_node(loaded.notebook, resources=resources, **kwargs)
+
+
+class Execute(NbGraderExecute):
+    """nbgrader's Execute, with the cells run in the sandbox and the tests outside of it.
+
+    ``already_graded`` lends it the results that another process found for the same submission.
+    """
+
+    already_graded: ClassVar[dict[str, Graded]] = {}
+    sandboxed: ClassVar[bool] = True
+
+    def preprocess(self, nb, resources, km=None):
+        about = resources["nbgrader"]
+        assignment = find_assignment(about["assignment"])
+        folder = Path(resources["metadata"]["path"])
+        submission = Submission(nb, submissions.files_beside(folder, []))
+        key = submission.digest()
+        graded = self.already_graded.get(key)
+        if graded is None:
+            graded = grade(
+                submission, assignment, student=about["student"], sandboxed=self.sandboxed
+            )
+        _check_points(about, graded.report)
+        resources["cnnlab_report"] = graded.report
+        report = folder / "report.json"
+        report.unlink(missing_ok=True)
+        report.write_text(graded.report.to_json(), "utf-8")
+        return nbformat.from_dict(graded.notebook), resources
+
+
+def _check_points(about: dict, report: Report) -> None:
+    with Gradebook(about["db_url"]) as gradebook:
+        notebook = gradebook.find_notebook(about["notebook"], about["assignment"])
+        stored = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    for question in report.questions:
+        worth = 0.0 if question.extra_credit else question.points
+        if stored.get(f"{question.id}-tests") != worth:
+            raise GraderError(
+                f"The gradebook says that {question.id} is worth "
+                f"{stored.get(f'{question.id}-tests')} points, the hidden tests say {worth}. "
+                "Release the assignment again (autograder release) before you grade it."
+            )
+
+
+class SaveExtraCredit(NbGraderPreprocessor):
+    """Writes the scores of extra-credit questions into nbgrader's extra_credit column."""
+
+    def preprocess(self, nb, resources):
+        about, report = resources["nbgrader"], resources["cnnlab_report"]
+        with Gradebook(about["db_url"]) as gradebook:
+            for question in report.questions:
+                if question.extra_credit:
+                    grade_ = gradebook.find_grade(
+                        f"{question.id}-tests",
+                        about["notebook"],
+                        about["assignment"],
+                        about["student"],
+                    )
+                    grade_.extra_credit = question.score
+            gradebook.db.commit()
+        return nb, resources

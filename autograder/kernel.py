@@ -1,0 +1,259 @@
+"""One kernel, its limits and its conversation: run a cell, ask the bridge, stop what does not end.
+
+jupyter_client starts the process and signs the messages; the loop that reads them is our own,
+because it has to hold against a kernel that floods, hangs, lies or dies: it has a deadline, a cap
+on what it keeps, and looks at the process itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zmq
+from jupyter_client import KernelManager
+from traitlets import Any as AnyTrait
+from traitlets import Bool
+
+from .errors import GraderError, KernelDied, TimedOut
+from .outputs import Outputs
+from .sandbox import Limits, Scratch, check_sandbox, kernel_spec
+
+START_SECONDS = 60.0
+INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
+IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
+
+
+class SandboxKernelManager(KernelManager):
+    """A KernelManager whose kernel is ours, not one that is installed or that a notebook names."""
+
+    scratch = AnyTrait()
+    limits = AnyTrait()
+    sandboxed = Bool(True)
+
+    @property
+    def kernel_spec(self):
+        return kernel_spec(self.scratch, self.limits)
+
+
+@dataclass
+class CellRun:
+    """What running one cell gave: notebook outputs, and how it ended."""
+
+    status: str = "ok"  # ok, error, timeout, died
+    ename: str = ""
+    outputs: list[Any] = field(default_factory=list)
+
+
+class Kernel:
+    """A running kernel. ``files`` is a folder whose regular files the student may read."""
+
+    def __init__(self, limits: Limits, *, sandboxed: bool = True, files: dict[str, Path] = ()):
+        if sandboxed:
+            check_sandbox()
+        self.limits, self.sandboxed, self.files = limits, sandboxed, dict(files)
+        self.alive = False
+        self.start()
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.scratch = Scratch()
+        self._copy_files()
+        self.context = zmq.Context()
+        # defaults of every socket of this context: what a kernel may make us hold
+        self.context.setsockopt(zmq.MAXMSGSIZE, self.limits.message)
+        self.context.setsockopt(zmq.RECONNECT_IVL, 5)
+        self.context.setsockopt(zmq.LINGER, 0)
+        self.manager = SandboxKernelManager(
+            scratch=self.scratch,
+            limits=self.limits,
+            sandboxed=self.sandboxed,
+            context=self.context,
+            transport="ipc",
+            ip=str(self.scratch.sockets / "k"),
+            connection_file=str(self.scratch.sockets / "connection.json"),
+        )
+        self.manager.start_kernel()
+        self.client = self.manager.blocking_client()
+        self.client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
+        self.shell = self.client.shell_channel.socket
+        self.iopub = self.client.iopub_channel.socket
+        self.alive = True
+        self.idle_after = ""  # the last request that the kernel said it was done with
+        self._wait_until_ready()
+
+    def close(self) -> None:
+        """End the sandbox, and all that runs in it, at once."""
+        self.alive = False
+        process = self.manager.provisioner.process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                # bubblewrap, and so all that it holds; without it, the kernel's process group
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self.manager.provisioner.process = None
+        self.client.stop_channels()
+        with contextlib.suppress(Exception):
+            self.manager.cleanup_resources()
+        self.context.destroy(linger=0)
+        self.scratch.remove()
+
+    def restart(self) -> None:
+        self.close()
+        self.start()
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.close()
+
+    def _copy_files(self) -> None:
+        for relative, path in self.files.items():
+            target = self.scratch.work / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        self.client.kernel_info()
+        welcomed = replied = False
+        # the welcome comes once our subscription has arrived: from then on no output is lost
+        while not (welcomed and replied):
+            message = self._receive(self.iopub, 0) or self._receive(self.shell, 20)
+            if message is not None:
+                welcomed |= message["msg_type"] in ("iopub_welcome", "status")
+                replied |= message["msg_type"] == "kernel_info_reply"
+            elif self._dead() or time.monotonic() > deadline:
+                code = self.manager.provisioner.process.poll()
+                self.close()
+                raise GraderError(
+                    "The kernel did not start"
+                    + (f" (exit code {code})" if code is not None else f" in {START_SECONDS:g} s")
+                    + ". Look at what `autograder doctor` says about the sandbox."
+                )
+
+    def _dead(self) -> bool:
+        process = self.manager.provisioner.process
+        return process is None or process.poll() is not None
+
+    # -- conversation -------------------------------------------------------------------------
+
+    def run_cell(self, code: str, seconds: float) -> CellRun:
+        """Run a cell's code. Never raises for what the student's code does."""
+        run = CellRun()
+        if not self.alive:
+            run.status = "died"
+            return run
+        outputs = Outputs(run.outputs, self.limits.output)
+        message_id = self.client.execute(code, allow_stdin=False, stop_on_error=False)
+        try:
+            reply = self._wait_for(message_id, "execute_reply", seconds, "this cell", outputs)
+            run.status = "ok" if reply["content"].get("status") == "ok" else "error"
+            run.ename = str(reply["content"].get("ename", ""))
+            self._read_until_idle(message_id, outputs)
+        except TimedOut as error:
+            run.status, run.ename = "timeout", "TimedOut"
+            outputs.add_error("TimedOut", str(error))
+        except KernelDied as error:
+            run.status, run.ename = "died", "KernelDied"
+            outputs.add_error("KernelDied", str(error))
+        return run
+
+    def request(self, frames: list[bytes], seconds: float, what: str) -> list[bytes]:
+        """Ask the bridge. Returns its frames; raises TimedOut or KernelDied."""
+        if not self.alive:
+            raise KernelDied(what, "it had already ended")
+        session = self.client.session
+        message = session.msg("grader_request", {})
+        session.send(self.shell, message, buffers=frames)
+        message_id = message["header"]["msg_id"]
+        reply = self._wait_for(message_id, "grader_reply", seconds, what, None)
+        return [bytes(buffer) for buffer in reply["buffers"]]
+
+    def _wait_for(
+        self, message_id: str, reply_type: str, seconds: float, what: str, outputs: Outputs | None
+    ) -> dict:
+        start = time.monotonic()
+        deadline, interrupted = start + seconds, False
+        poller = zmq.Poller()
+        poller.register(self.shell, zmq.POLLIN)
+        poller.register(self.iopub, zmq.POLLIN)
+        while True:
+            poller.poll(100)
+            self._read_outputs(message_id, outputs)
+            message = self._receive(self.shell, 0)
+            if message is not None and _answers(message, message_id):
+                if message["msg_type"] == reply_type:
+                    if interrupted:
+                        raise TimedOut(what, seconds)
+                    return message
+            elif self._dead():
+                self.alive = False
+                code = self.manager.provisioner.process.poll()
+                raise KernelDied(what, _how_it_ended(code, self.limits))
+            if time.monotonic() > deadline:
+                if interrupted:
+                    self.alive = False
+                    raise TimedOut(what, seconds)
+                interrupted = True
+                deadline = time.monotonic() + INTERRUPT_GRACE
+                self.client.session.send(self.client.control_channel.socket, "interrupt_request")
+
+    def _read_until_idle(self, message_id: str, outputs: Outputs) -> None:
+        deadline = time.monotonic() + IDLE_GRACE
+        while self.idle_after != message_id and time.monotonic() < deadline and not self._dead():
+            self._read_outputs(message_id, outputs, wait=50)
+
+    def _read_outputs(self, message_id: str, outputs: Outputs | None, wait: int = 0) -> bool:
+        """Take what waits on iopub; True once the kernel says that it is idle again."""
+        for _ in range(200):  # then look at the clock again: a flood must not hold us here
+            message = self._receive(self.iopub, wait)
+            if message is None:
+                return False
+            if not _answers(message, message_id):
+                continue
+            content = message["content"]
+            if message["msg_type"] == "status" and content.get("execution_state") == "idle":
+                self.idle_after = message_id
+                return True
+            if outputs is not None:
+                outputs.add(message)
+        return False
+
+    def _receive(self, socket: zmq.Socket, wait: int) -> dict | None:
+        """One message, or None. What does not parse, or is not signed, is nothing."""
+        if wait and not socket.poll(wait):
+            return None
+        try:
+            _, message = self.client.session.recv(socket, zmq.NOBLOCK, copy=False)
+        except Exception:  # whatever the bytes were; they came from the student's side
+            return None
+        if not (
+            isinstance(message, dict)
+            and isinstance(message.get("content"), dict)
+            and isinstance(message.get("msg_type"), str)
+        ):
+            return None
+        return message
+
+
+def _answers(message: dict, message_id: str) -> bool:
+    parent = message.get("parent_header")
+    return isinstance(parent, dict) and parent.get("msg_id") == message_id
+
+
+def _how_it_ended(code: int | None, limits: Limits) -> str:
+    if code in (137, -9):
+        return "it was killed, perhaps for using too much memory"
+    if code in (139, -11, 134, -6):
+        return f"it crashed (exit code {code}), perhaps at its memory limit"
+    if code in (152, -24):
+        return f"it used more than {limits.notebook_seconds:g} s of processor time"
+    return f"its exit code was {code}"

@@ -1,0 +1,91 @@
+"""What a cell may leave in the graded notebook: capped, and nothing that a browser would run."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import nbformat
+import nh3
+
+MAX_OUTPUTS = 100
+MAX_IMAGE = 4 << 20  # characters of base64, of all of a cell's images together
+
+
+class Outputs:
+    """Collects a cell's outputs for the graded notebook: capped, and without anything active."""
+
+    def __init__(self, outputs: list, limit: int):
+        self.outputs, self.left, self.images = outputs, limit, MAX_IMAGE
+        self.full = False
+
+    def add(self, message: dict) -> None:
+        kind, content = message["msg_type"], message["content"]
+        if kind == "clear_output":
+            self.outputs.clear()
+        elif kind == "stream":
+            self._add_stream(content)
+        elif kind in ("display_data", "execute_result"):
+            data = self._harmless(content.get("data"))
+            if data and self._room():
+                self.outputs.append(
+                    nbformat.v4.new_output("display_data" if kind == "display_data" else kind, data)
+                )
+        elif kind == "error":
+            lines = content.get("traceback")
+            text = "\n".join(map(str, lines)) if isinstance(lines, list) else ""
+            self.add_error(content.get("ename"), content.get("evalue"), self._take(text))
+
+    def add_error(self, ename: Any, evalue: Any, text: str = "") -> None:
+        if self._room():
+            ename, evalue = str(ename)[:200], str(evalue)[:2000]
+            self.outputs.append(
+                nbformat.v4.new_output(
+                    "error", ename=ename, evalue=evalue, traceback=[text or f"{ename}: {evalue}"]
+                )
+            )
+
+    def _add_stream(self, content: dict) -> None:
+        name = "stderr" if content.get("name") == "stderr" else "stdout"
+        text = self._take(str(content.get("text", "")))
+        last = self.outputs[-1] if self.outputs else None
+        if text and last and last["output_type"] == "stream" and last["name"] == name:
+            last["text"] += text
+        elif text and self._room():
+            self.outputs.append(nbformat.v4.new_output("stream", name=name, text=text))
+
+    def _harmless(self, data: Any) -> dict[str, str]:
+        if not isinstance(data, dict):
+            return {}
+        kept = {}
+        for kind in ("image/png", "image/jpeg"):
+            image = data.get(kind)
+            if isinstance(image, str) and len(image) <= self.images and _is_base64(image):
+                self.images -= len(image)
+                kept[kind] = image
+        for kind in ("text/plain", "text/html"):
+            if isinstance(data.get(kind), str):
+                text = self._take(data[kind])
+                kept[kind] = nh3.clean(text) if kind == "text/html" else text
+        return kept
+
+    def _take(self, text: str) -> str:
+        """The part of the text that there is still room for."""
+        if len(text) > self.left:
+            text = text[: self.left] + ("" if self.full else "\n[… cut by the grader: too long]\n")
+            self.left, self.full = 0, True
+        else:
+            self.left -= len(text)
+        return text
+
+    def _room(self) -> bool:
+        return len(self.outputs) < MAX_OUTPUTS
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text.replace("\n", ""), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

@@ -1,0 +1,172 @@
+"""Puts submitted sources into the released notebook's frame.
+
+The released notebook says which cells are questions, what they are worth and what their tests are;
+from the submission come only the sources of the students' cells. So nothing in the submission's
+metadata, outputs or locked cells can change how it is graded. What was repaired is told in
+``notes``, for the student and the TA.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import nbformat
+from nbformat import NotebookNode
+
+
+def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> NotebookNode:
+    """The submitted sources in the released notebook's frame.
+
+    Every question's solution cell is there once, followed by its grade cell as it was released.
+    The student's own other cells stay, in their order.
+    """
+    released = {c.metadata.nbgrader.grade_id: c for c in release.cells if "nbgrader" in c.metadata}
+    answers = {i: c for i, c in released.items() if c.metadata.nbgrader.solution}
+    chosen = _choose_answers(cells, answers, notes)
+    _note_changes(cells, released, answers, notes)
+
+    restored: list[NotebookNode] = []
+    for index, cell in enumerate(cells):
+        grade_id = chosen.get(index)
+        if grade_id is not None:
+            restored += _answer_with_tests(released, grade_id, cell)
+        elif cell["grade_id"] in answers:  # a copy of an answer
+            if _same(cell["source"], answers[cell["grade_id"]].source):
+                continue  # running the empty stub again would undo the answer
+            restored.append(_plain_cell(cell, release))
+        elif cell["grade_id"] not in released:
+            restored.append(_plain_cell(cell, release))
+    for grade_id in answers:
+        if grade_id not in chosen.values():
+            _insert(restored, _answer_with_tests(released, grade_id, None), list(answers))
+            notes.append(f"The cell of {grade_id} was missing. It was put back, empty.")
+
+    notebook = nbformat.v4.new_notebook(metadata=release.metadata, nbformat_minor=5)
+    notebook.cells = _with_unique_ids(restored)
+    return notebook
+
+
+def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[int, str]:
+    """Index of a submitted cell -> the question that it answers; one cell for each question."""
+    chosen: dict[int, str] = {}
+    for grade_id, released in answers.items():
+        copies = [i for i, cell in enumerate(cells) if cell["grade_id"] == grade_id]
+        if not copies and released.cell_type == "code":
+            copies = [
+                i
+                for i, cell in enumerate(cells)
+                if cell["grade_id"] not in answers and _defines(cell, grade_id)
+            ]
+            if copies:
+                notes.append(
+                    f"The cell of {grade_id} had lost its mark. It was found by the "
+                    "function's name."
+                )
+        if not copies:
+            continue
+        written = [i for i in copies if not _same(cells[i]["source"], released.source)]
+        chosen[(written or copies)[-1]] = grade_id
+        if len(copies) > 1:
+            notes.append(
+                f"The cell of {grade_id} was there {len(copies)} times. The last one that "
+                "was written in counts."
+            )
+    return chosen
+
+
+def _note_changes(cells: list[dict], released: dict, answers: dict, notes: list[str]) -> None:
+    seen = set()
+    for cell in cells:
+        original = released.get(cell["grade_id"])
+        if original is None:
+            continue
+        if cell["grade_id"] not in answers:
+            seen.add(cell["grade_id"])
+            if not _same(cell["source"], original.source):
+                notes.append(f"The cell {cell['grade_id']} had been changed. It was restored.")
+        if cell["cell_type"] != original.cell_type:
+            notes.append(
+                f"The cell {cell['grade_id']} had become a {cell['cell_type']} cell. "
+                f"It was made a {original.cell_type} cell again."
+            )
+    for grade_id in released:
+        if grade_id not in answers and grade_id not in seen:
+            notes.append(f"The cell {grade_id} was missing. It was put back.")
+
+
+def _answer_with_tests(released: dict, grade_id: str, cell: dict | None) -> list[NotebookNode]:
+    answer = _copy(released[grade_id])
+    if cell is not None:
+        answer.source = cell["source"]
+        if cell["attachments"] and answer.cell_type == "markdown":
+            answer.attachments = cell["attachments"]
+    tests = released.get(f"{grade_id}-tests")
+    return [answer] if tests is None else [answer, _copy(tests)]
+
+
+def _plain_cell(cell: dict, release: NotebookNode) -> NotebookNode:
+    """A cell of the student's own, or of the text; its metadata are the release's, or none."""
+    original = next(
+        (
+            c
+            for c in release.cells
+            if "nbgrader" not in c.metadata
+            and c.cell_type == cell["cell_type"]
+            and (c.get("id") == cell["id"] or _same(c.source, cell["source"]))
+        ),
+        None,
+    )
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }[cell["cell_type"]]
+    plain = make(
+        cell["source"],
+        id=cell["id"] or "cell",
+        metadata={} if original is None else _copy(original).metadata,
+    )
+    if cell["cell_type"] == "markdown" and cell["attachments"]:
+        plain.attachments = cell["attachments"]
+    return plain
+
+
+def _insert(restored: list[NotebookNode], new: list[NotebookNode], order: list[str]) -> None:
+    """Put an answer that was missing after the last one that comes before it in the release."""
+    before = set(order[: order.index(new[0].metadata.nbgrader.grade_id)])
+    place = 0
+    for position, cell in enumerate(restored):
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if grade_id.removesuffix("-tests") in before:
+            place = position + 1
+    restored[place:place] = new
+
+
+def _with_unique_ids(cells: list[NotebookNode]) -> list[NotebookNode]:
+    used: set[str] = set()
+    for position, cell in enumerate(cells):
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell.get("id", "")) or cell.id in used:
+            cell.id = f"restored-{position}"
+        used.add(cell.id)
+    return cells
+
+
+def _defines(cell: dict, name: str) -> bool:
+    """Whether a code cell defines the function at its top level."""
+    if cell["cell_type"] != "code":
+        return False
+    try:
+        body = ast.parse(cell["source"]).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return re.search(rf"^def {re.escape(name)}\(", cell["source"], re.M) is not None
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in body)
+
+
+def _same(a: str, b: str) -> bool:
+    return a.strip() == b.strip()
+
+
+def _copy(cell: NotebookNode) -> NotebookNode:
+    return nbformat.from_dict(json.loads(json.dumps(cell)))

@@ -1,0 +1,136 @@
+"""What grading found, as data: the contract of docs/report.md."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 1
+STATUSES = ("passed", "failed", "error", "timeout", "not attempted")
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One hidden test: its plain-English name, and for a failure what the student may know."""
+
+    __test__ = False  # pytest must not take it for a class of tests
+
+    name: str
+    passed: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class QuestionResult:
+    """One question. ``seconds`` is the wall time of its tests."""
+
+    id: str
+    points: float
+    seconds: float
+    status: str
+    tests: tuple[TestResult, ...]
+    extra_credit: bool = False
+    misconception: str | None = None
+    hint: str | None = None
+
+    @property
+    def score(self) -> float:
+        """Points times the share of passed tests, rounded to cents of a point."""
+        if not self.tests:
+            return 0.0
+        share = sum(test.passed for test in self.tests) / len(self.tests)
+        return round(float(self.points * share), 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "points": self.points,
+            "score": self.score,
+            "extra_credit": self.extra_credit,
+            "seconds": round(self.seconds, 3),
+            "status": self.status,
+            "misconception": self.misconception,
+            "hint": self.hint,
+            "tests": [asdict(test) for test in self.tests],
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is known of one graded notebook. Written answers are not in it: people grade them.
+
+    ``notes`` tells what had to be repaired before the notebook could be graded.
+    ``grader_errors`` are for the course staff: the grader's own failures, never the student's.
+    """
+
+    assignment: str
+    notebook: str
+    student: str
+    seed: int
+    questions: tuple[QuestionResult, ...]
+    notes: tuple[str, ...] = ()
+    grader_errors: tuple[str, ...] = ()
+    timing: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def points(self) -> float:
+        """What the assignment is worth; extra credit comes on top."""
+        return float(sum(q.points for q in self.questions if not q.extra_credit))
+
+    @property
+    def score(self) -> float:
+        return round(float(sum(q.score for q in self.questions)), 2)
+
+    def question(self, question_id: str) -> QuestionResult:
+        return next(q for q in self.questions if q.id == question_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "assignment": self.assignment,
+            "notebook": self.notebook,
+            "student": self.student,
+            "seed": self.seed,
+            "points": self.points,
+            "score": self.score,
+            "questions": [q.to_dict() for q in self.questions],
+            "notes": list(self.notes),
+            "grader_errors": list(self.grader_errors),
+            "timing": {name: round(value, 3) for name, value in self.timing.items()},
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        data = json.loads(text)
+        if data.get("schema") != SCHEMA:
+            raise ValueError(
+                f"This report has schema {data.get('schema')!r}; this version reads {SCHEMA}. "
+                "Grade the submission again."
+            )
+        questions = tuple(
+            QuestionResult(
+                id=q["id"],
+                points=q["points"],
+                seconds=q["seconds"],
+                status=q["status"],
+                tests=tuple(TestResult(**test) for test in q["tests"]),
+                extra_credit=q["extra_credit"],
+                misconception=q["misconception"],
+                hint=q["hint"],
+            )
+            for q in data["questions"]
+        )
+        return cls(
+            assignment=data["assignment"],
+            notebook=data["notebook"],
+            student=data["student"],
+            seed=data["seed"],
+            questions=questions,
+            notes=tuple(data["notes"]),
+            grader_errors=tuple(data["grader_errors"]),
+            timing=data["timing"],
+        )

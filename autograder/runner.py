@@ -1,0 +1,251 @@
+"""Grades one notebook: walks its cells in the sandbox, and runs the hidden tests from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from . import submission as submissions
+from .diagnose import MISCONCEPTIONS, diagnose, hint, load_misconceptions
+from .errors import BadSubmission, GraderError, StudentError, StudentRaised, TimedOut
+from .feedback import question_html, question_text
+from .kernel import CellRun, Kernel
+from .plugin import HiddenTests, QuestionRun
+from .questions import Assignment, Question, assignment_of_notebook
+from .results import QuestionResult, Report
+from .sandbox import Limits
+from .student import Session
+from .submission import Submission
+
+SKIP = "skip-execution"  # the tag of demonstrations, which the grader does not run
+STOPPED = "A cell was stopped"
+NOT_WRITTEN = "Not written yet: the cell is as it was released."
+
+
+@dataclass
+class Graded:
+    """A graded submission: what people read, and the executed notebook."""
+
+    report: Report
+    notebook: NotebookNode
+
+
+def seed_of(submission: Submission) -> int:
+    """The seed that a submission's inputs are drawn with: the same work, the same inputs."""
+    return int(submission.digest()[:8], 16)
+
+
+def grade(
+    submission: Submission,
+    assignment: Assignment,
+    *,
+    student: str = "",
+    seed: int | None = None,
+    limits: Limits | None = None,
+    sandboxed: bool = True,
+) -> Graded:
+    """Grade one submission. Raises GraderError only for what is not the submission's doing."""
+    load_misconceptions(assignment.misconceptions)
+    walk = _Walk(submission, assignment, limits or Limits(), sandboxed)
+    seed = seed_of(submission) if seed is None else seed
+    start = time.monotonic()
+    try:
+        HiddenTests(assignment.hidden_tests, seed, walk).execute()
+    finally:
+        walk.close()
+    walk.timing["total"] = time.monotonic() - start
+    report = Report(
+        assignment=assignment.name,
+        notebook=assignment.notebook,
+        student=student,
+        seed=seed,
+        questions=tuple(walk.results),
+        notes=tuple(submission.notes + walk.notes),
+        grader_errors=tuple(walk.grader_errors),
+        timing=walk.timing,
+    )
+    return Graded(report, submission.notebook)
+
+
+@dataclass
+class _Walk:
+    """One walk through a notebook. Called by pytest's loop, with the collected hidden tests."""
+
+    submission: Submission
+    assignment: Assignment
+    limits: Limits
+    sandboxed: bool
+    kernel: Kernel | None = None
+    results: list[QuestionResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    grader_errors: list[str] = field(default_factory=list)
+    timing: dict[str, float] = field(default_factory=dict)
+    ran: list[NotebookNode] = field(default_factory=list)  # cells to run again after a restart
+    why_undefined: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, tests: HiddenTests) -> None:
+        self.deadline = time.monotonic() + self.limits.notebook_seconds
+        released = submissions.read_release(self.assignment)
+        self.stubs = {
+            c.metadata.nbgrader.grade_id: c.source
+            for c in released.cells
+            if "nbgrader" in c.metadata
+        }
+        self.references = self.assignment.references()
+        questions = {q.grade_cell: q for q in self.assignment.questions}
+        with self._timed("kernel start"):
+            self.kernel = Kernel(self.limits, sandboxed=self.sandboxed, files=self.submission.files)
+        self.session = Session(self.kernel, self._revive, why_undefined=self.why_undefined)
+        answers = {}
+        for cell in self.submission.notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            cell.outputs, cell.execution_count = [], None
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if grade_id in questions:
+                question = questions[grade_id]
+                with self._timed("tests"):
+                    run = self._run_tests(question, answers.get(question.id, ""), tests)
+                self._conclude(question, run, answers.get(question.id, ""), cell)
+            else:
+                answers[grade_id] = cell.source
+                with self._timed("cells"):
+                    self._run_cell(cell, grade_id)
+
+    def close(self) -> None:
+        if self.kernel is not None:
+            with self._timed("kernel stop"):
+                self.kernel.close()
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timing[name] = self.timing.get(name, 0.0) + time.monotonic() - start
+
+    def _run_cell(self, cell: NotebookNode, grade_id: str | None) -> None:
+        if SKIP in cell.metadata.get("tags", []) or not cell.source.strip():
+            return
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            run = CellRun("timeout", "TimedOut")
+        else:
+            with contextlib.suppress(GraderError):
+                self._revive()
+            run = self.kernel.run_cell(cell.source, min(self.limits.cell_seconds, left))
+        cell.outputs = run.outputs
+        if run.status in ("ok", "error"):
+            self.ran.append(cell)
+        else:
+            why = "ran too long" if run.status == "timeout" else "ended the Python process"
+            first_line = cell.source.strip().splitlines()[0][:60]
+            self.notes.append(f"{STOPPED} because it {why}. It begins with “{first_line}”.")
+        if grade_id and run.status != "ok":
+            self.why_undefined[grade_id] = f"Its cell stopped with {run.ename}."
+        elif grade_id:
+            self.why_undefined.pop(grade_id, None)
+
+    def _revive(self) -> None:
+        """Bring a dead kernel back, with the cells that it had run without harm."""
+        if self.kernel.alive:
+            return
+        with self._timed("restarts"):
+            self.kernel.restart()
+            for cell in self.ran:
+                self.kernel.run_cell(cell.source, self.limits.cell_seconds)
+
+    def _run_tests(self, question: Question, source: str, tests: HiddenTests) -> QuestionRun:
+        if source.strip() == self.stubs.get(question.id, "").strip():
+            return tests.skip(
+                question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
+            )
+        if time.monotonic() > self.deadline:
+            return tests.skip(question.id, TimedOut("the notebook", self.limits.notebook_seconds))
+        return tests.run(question.id, self.session)
+
+    def _conclude(
+        self, question: Question, run: QuestionRun, source: str, cell: NotebookNode
+    ) -> None:
+        name = diagnose(question.id, run.calls, self.references) if run.calls else None
+        result = QuestionResult(
+            id=question.id,
+            points=question.points,
+            extra_credit=question.extra_credit,
+            seconds=run.seconds,
+            status=_status(run),
+            tests=tuple(run.tests),
+            misconception=name,
+            hint=hint(MISCONCEPTIONS[question.id][name]) if name else None,
+        )
+        self.results.append(result)
+        self.grader_errors += run.grader_errors
+        write_outputs(cell, result)
+
+
+def _status(run: QuestionRun) -> str:
+    if run.tests and all(test.passed for test in run.tests):
+        return "passed"
+    failures = [error for error in run.errors if error is not None]
+    if any(isinstance(error, TimedOut) for error in failures):
+        return "timeout"
+    if len(failures) < len(run.tests):
+        return "failed"
+    if all(isinstance(e, StudentRaised) and e.ename == "NotImplementedError" for e in failures):
+        return "not attempted"
+    return "error" if all(isinstance(e, StudentError) for e in failures) else "failed"
+
+
+def write_outputs(cell: NotebookNode, result: QuestionResult) -> None:
+    """What nbgrader scores: a table for people, and one plain number in the cell's range.
+
+    nbgrader has no automatic extra credit: such a cell is worth 0 points there, so 0 is its number,
+    and ``SaveExtraCredit`` writes the score into the gradebook's own column.
+    """
+    table = {"text/html": question_html(result), "text/plain": question_text(result)}
+    number = 0.0 if result.extra_credit else min(max(0.0, result.score), float(result.points))
+    cell.outputs = [
+        nbformat.v4.new_output("display_data", table),
+        nbformat.v4.new_output(
+            "execute_result", {"text/plain": repr(float(number))}, execution_count=None
+        ),
+    ]
+
+
+def grade_file(
+    path: Path, *, seed: int | None = None, limits: Limits | None = None, sandboxed: bool = True
+) -> Graded:
+    """Grade the notebook at ``path``, whose file name says which assignment it belongs to."""
+    if not path.exists():
+        raise BadSubmission(f"There is no file {path}.")
+    if path.is_dir():
+        raise BadSubmission(f"{path} is a folder. Name the notebook in it (…/name.ipynb).")
+    assignment = assignment_of_notebook(path.stem)
+    if assignment is None:
+        raise BadSubmission(
+            f"{path.name} is not the name of an assignment's notebook. A submission keeps the "
+            "file name that it was released with, for instance conv_layers.ipynb."
+        )
+    loaded = submissions.load(path, assignment)
+    return grade(
+        loaded,
+        assignment,
+        student=_student_of(path, assignment),
+        seed=seed,
+        limits=limits,
+        sandboxed=sandboxed,
+    )
+
+
+def _student_of(path: Path, assignment: Assignment) -> str:
+    """The student's name where the path is nbgrader's submitted/<student>/<assignment>/."""
+    folder = path.resolve().parent
+    in_submitted = folder.name == assignment.name and folder.parent.parent.name == "submitted"
+    return folder.parent.name if in_submitted else ""

@@ -1,0 +1,347 @@
+"""The locked-down kernel: jupyter_client starts it under bubblewrap.
+
+A student's process sees: the Python interpreter and its packages, ``cnnlab`` and the system's
+libraries, all read-only; a scratch copy of the submission, read-write; the sockets to the grader.
+It does not see: the network, other processes, the home folder, ``solutions/``, ``autograder/``,
+other submissions, the gradebook.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.provisioning import LocalProvisioner
+
+from .errors import NoSandbox
+from .questions import PROJECT
+
+BRIDGE_FILES = ("bridge.py", "wire.py")
+
+# What NumPy exercises do without: a question that is about writing a convolution must not import
+# one. Masked in the sandbox, and refused by name on import.
+WITHOUT = (
+    "torch",
+    "torchvision",
+    "scipy",
+    "skimage",
+    "sklearn",
+    "numba",
+    "jax",
+    "tensorflow",
+    "keras",
+    "cv2",
+    "cupy",
+    "autograd",
+    "solutions",
+    "autograder",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use. Times in seconds, sizes in bytes."""
+
+    cell_seconds: float = 20.0
+    test_seconds: float = 10.0
+    notebook_seconds: float = 600.0
+    memory: int = 2 << 30  # address space of one process
+    file_size: int = 64 << 20
+    processes: int = 1024
+    message: int = 64 << 20  # one message from the kernel
+    output: int = 1 << 20  # text that one cell may print; images count apart
+    stops: int = 2  # a function that hung or crashed so often is not called again
+    without: tuple[str, ...] = field(default=WITHOUT)
+
+    def for_kernel(self) -> str:
+        return json.dumps(
+            {
+                "memory": self.memory,
+                "file_size": self.file_size,
+                "processes": self.processes,
+                "cpu_seconds": int(self.notebook_seconds),
+                "without": self.without,
+            }
+        )
+
+
+class Scratch:
+    """The temporary folder of one kernel: the submission's copy, the sockets, a small home.
+
+    Unix sockets have paths of at most 107 bytes, so the folder lies in /tmp, whatever TMPDIR says.
+    """
+
+    def __init__(self) -> None:
+        short = "/tmp" if os.access("/tmp", os.W_OK) else None
+        self.root = Path(tempfile.mkdtemp(prefix="cnnlab-", dir=short)).resolve()
+        self.work, self.home = self.root / "work", self.root / "home"
+        self.sockets, self.bridge = self.root / "ipc", self.root / "bridge"
+        for folder in (self.work, self.home, self.sockets, self.bridge):
+            folder.mkdir()
+        for name in BRIDGE_FILES:
+            shutil.copy(Path(__file__).with_name(name), self.bridge)
+        fonts = _matplotlib_cache()
+        if fonts is not None:
+            shutil.copytree(fonts, self.home / "matplotlib")
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@functools.cache
+def _matplotlib_cache() -> Path | None:
+    """A folder with Matplotlib's font list: without one, every kernel looks for fonts for 2.6 s."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return None
+    version = importlib.metadata.version("matplotlib")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cnnlab"
+    folder = cache / f"matplotlib-{version}"
+    if any(folder.glob("fontlist*.json")):
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a read-only home: make one for this run
+        folder = Path(tempfile.mkdtemp(prefix="cnnlab-fonts-"))
+    subprocess.run(
+        [sys.executable, "-c", "import matplotlib.font_manager"],
+        env={**os.environ, "MPLCONFIGDIR": str(folder)},
+        capture_output=True,
+        check=False,
+    )
+    return folder
+
+
+def _python_folders() -> list[Path]:
+    """The interpreter, its standard library and its packages."""
+    prefixes = {
+        sys.prefix,
+        sys.base_prefix,
+        sys.exec_prefix,
+        sysconfig.get_path("stdlib"),
+        *site.getsitepackages(),
+        str(Path(sys.executable).resolve().parent.parent),
+    }
+    return _without_nested(
+        {Path(p).resolve() for p in prefixes if os.path.isdir(p)} | {Path(sys.prefix)}
+    )
+
+
+def _without_nested(folders: set[Path]) -> list[Path]:
+    """The folders that do not lie in another one of them."""
+    return sorted(f for f in folders if not any(p in folders for p in f.parents))
+
+
+def _cnnlab() -> Path:
+    spec = importlib.util.find_spec("cnnlab")
+    if spec is None or spec.origin is None:
+        return PROJECT / "starter" / "cnnlab"
+    return Path(spec.origin).parent
+
+
+@functools.cache
+def _mounts(without: tuple[str, ...]) -> tuple[str, ...]:
+    """bubblewrap's arguments that are the same for every kernel."""
+    args: list[str] = []
+    system = [
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/etc/alternatives",
+        "/etc/fonts",
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/passwd",
+    ]
+    python = _python_folders()
+    args += ["--tmpfs", "/tmp"]
+    for path in system:
+        if os.path.islink(path):
+            args += ["--symlink", os.readlink(path), path]
+        elif path == "/etc/passwd":
+            args += ["--ro-bind-try", os.devnull, path]
+        else:
+            args += ["--ro-bind-try", path, path]
+    for folder in python:
+        args += ["--ro-bind", str(folder), str(folder)]
+    # The project may lie inside of what was just mounted (a checkout below /usr, a venv's packages)
+    mounted = [Path(p) for p in system] + python
+    answers = [PROJECT / name for name in ("solutions", "autograder", "tests", "assignments")]
+    for secret in answers:
+        if secret.is_dir() and any(m in secret.parents for m in mounted):
+            args += ["--tmpfs", str(secret)]
+    for packages in site.getsitepackages():
+        for name in without:
+            hidden = Path(packages, name)
+            if hidden.is_dir():
+                args += ["--tmpfs", str(hidden)]
+    cnnlab = _cnnlab()
+    if not any(folder in cnnlab.parents for folder in python):
+        args += ["--ro-bind", str(cnnlab), str(cnnlab)]
+    return tuple(args)
+
+
+def bubblewrap_command(
+    command: list[str], scratch: Scratch, limits: Limits, environment: dict[str, str]
+) -> list[str]:
+    """The command that runs ``command`` locked in."""
+    args = [
+        _bubblewrap(),
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--hostname",
+        "sandbox",
+        *_mounts(limits.without),
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+    ]
+    for folder in (scratch.work, scratch.home, scratch.sockets):
+        args += ["--bind", str(folder), str(folder)]
+    args += ["--ro-bind", str(scratch.bridge), str(scratch.bridge)]
+    args += ["--remount-ro", "/", "--chdir", str(scratch.work), "--clearenv"]
+    for name, value in environment.items():
+        args += ["--setenv", name, value]
+    return [*args, "--", *command]
+
+
+def kernel_environment(scratch: Scratch) -> dict[str, str]:
+    """All that the kernel's environment holds: nothing of the grader's own gets in."""
+    return {
+        "PATH": f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin",
+        "HOME": str(scratch.home),
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "IPYTHONDIR": str(scratch.home / "ipython"),
+        "MPLCONFIGDIR": str(scratch.home / "matplotlib"),
+        # one thread each: a class is graded in parallel, and the address space stays small
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+def _bubblewrap() -> str:
+    found = shutil.which("bwrap")
+    if found is None:
+        raise NoSandbox("bubblewrap (bwrap) is not installed.", HOW_TO_INSTALL)
+    return found
+
+
+HOW_TO_INSTALL = (
+    "Install it with your system's package manager:\n"
+    "    Debian, Ubuntu:  sudo apt-get install bubblewrap\n"
+    "    Fedora:          sudo dnf install bubblewrap\n"
+    "    Arch:            sudo pacman -S bubblewrap\n"
+    "It exists for Linux only: on macOS and Windows, grade in a Linux virtual machine or WSL 2."
+)
+APPARMOR = (
+    "Ubuntu 24.04 and later forbid unprivileged user namespaces by AppArmor. Allow them for "
+    "bubblewrap:\n"
+    "    sudo apt-get install apparmor-profiles\n"
+    "    sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/\n"
+    "    sudo systemctl reload apparmor"
+)
+NAMESPACES = (
+    "This system does not allow unprivileged user namespaces. Ask its administrator for\n"
+    "    sysctl kernel.unprivileged_userns_clone=1  (or user.max_user_namespaces > 0),\n"
+    "or, inside a container, for one that may create namespaces."
+)
+
+
+@functools.cache
+def check_sandbox() -> str:
+    """bubblewrap's version, after it has really locked a process in. Raises NoSandbox."""
+    if sys.platform != "linux":
+        raise NoSandbox(f"bubblewrap does not exist for {sys.platform}.", HOW_TO_INSTALL)
+    bwrap = _bubblewrap()
+    tried = subprocess.run(
+        [
+            bwrap,
+            "--unshare-all",
+            "--die-with-parent",
+            "--cap-drop",
+            "ALL",
+            "--ro-bind",
+            "/",
+            "/",
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--",
+            "true",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    if tried.returncode != 0:
+        restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+        apparmor = restricted.exists() and restricted.read_text().strip() == "1"
+        raise NoSandbox(
+            f"bubblewrap says: {tried.stderr.strip()[-300:]}", APPARMOR if apparmor else NAMESPACES
+        )
+    version = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=False)
+    return version.stdout.strip()
+
+
+class SandboxProvisioner(LocalProvisioner):
+    """Starts the kernel of ``kernel_spec`` under bubblewrap, or in the open where told so."""
+
+    async def pre_launch(self, **kwargs):
+        scratch: Scratch = self.parent.scratch
+        kwargs = await super().pre_launch(**kwargs)
+        environment = kernel_environment(scratch)
+        if self.parent.sandboxed:
+            kwargs["cmd"] = bubblewrap_command(
+                kwargs["cmd"], scratch, self.parent.limits, environment
+            )
+        kwargs["env"] = environment
+        kwargs["cwd"] = str(scratch.work)
+        return kwargs
+
+
+def kernel_spec(scratch: Scratch, limits: Limits) -> KernelSpec:
+    """How to start the kernel: this Python, the bridge, no history file."""
+    return KernelSpec(
+        argv=[
+            sys.executable,
+            "-s",
+            str(scratch.bridge / "bridge.py"),
+            limits.for_kernel(),
+            "-f",
+            "{connection_file}",
+            "--HistoryManager.enabled=False",
+            "--quiet",
+            "--log-level=ERROR",
+        ],
+        display_name="CNN Lab's sandbox",
+        language="python",
+        interrupt_mode="message",
+        metadata={"kernel_provisioner": {"provisioner_name": "cnnlab-sandbox"}},
+    )

@@ -1,0 +1,181 @@
+"""Arrays and plain values to bytes and back: all that passes between the grader and a kernel.
+
+This file runs on both sides: in the grader, and in the kernel beside the student's code (so it
+imports NumPy and the standard library only, and holds no secret). A value becomes a JSON tree
+and a list of buffers. Arrays travel as raw bytes with dtype and shape in the tree, not as ``.npy``:
+so the reader can compare the claimed size with the bytes that came before it allocates anything.
+Never pickle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+NUMBER_KINDS = "biufc"  # bool, int, uint, float, complex: no objects, no records, no dates
+MAX_DEPTH = 16
+MAX_ITEMS = 100_000
+MAX_TEXT = 10_000
+MAX_INT = 2**63
+SHALLOW = 1  # a result's own items come back as values; what lies deeper stays behind a Handle,
+SMALL = 16  # but for short rows of plain numbers: a shape is a value wherever it is
+
+
+class WireError(ValueError):
+    """The bytes are not what ``dumps`` writes."""
+
+
+class Handle:
+    """Stands, in the grader, for an object that stays in the kernel.
+
+    A test can pass it back as an argument, index it, call it, take its length or read its
+    attributes; each of these asks the kernel. ``type_name`` is the name of the object's class, as
+    the kernel tells it. ``origin`` says how it was come by: (number of the call, path).
+    """
+
+    def __init__(self, handle_id: int, type_name: str, owner: Any = None, origin: Any = None):
+        self.__dict__.update(handle_id=handle_id, type_name=type_name, owner=owner, origin=origin)
+
+    def __repr__(self) -> str:
+        return f"<Handle to a {self.type_name}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # NumPy, copy and pytest look for protocols: not the kernel's
+            raise AttributeError(name)
+        return self.owner.step(self, "attr", name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.owner.step(self, "item", key)
+
+    def __len__(self) -> int:
+        return self.owner.length(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.owner.call(self, args, kwargs)
+
+    __iter__ = None  # unpack() says what is wrong in a learner's words; endless indexing does not
+    __array__ = None  # NumPy must not try to look inside
+
+
+def dumps(
+    value: Any, keep: Callable[[Any], dict] | None = None, depth: int = MAX_DEPTH
+) -> list[bytes]:
+    """Write a value as [JSON, buffer, buffer, …].
+
+    ``keep(obj)`` is asked for the reference of everything that has no plain form, or lies deeper
+    than ``depth`` containers. Without it such a value raises WireError.
+    """
+    buffers: list[bytes] = []
+    tree = _to_tree(value, buffers, keep or _refuse, depth)
+    return [json.dumps(tree, allow_nan=False).encode(), *buffers]
+
+
+def loads(frames: list[bytes], resolve: Callable[[dict], Any]) -> Any:
+    """Read what ``dumps`` wrote. Raises WireError for anything else, without allocating much.
+
+    ``resolve(reference)`` turns the references of ``keep`` into objects.
+    """
+    try:
+        tree = json.loads(bytes(frames[0]))
+    except (ValueError, IndexError, RecursionError) as error:
+        raise WireError(f"not JSON: {error}") from None
+    return _from_tree(tree, frames[1:], resolve, MAX_DEPTH)
+
+
+def _refuse(obj: Any) -> dict:
+    raise WireError(f"a {type(obj).__name__} cannot be sent")
+
+
+def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], depth: int) -> Any:
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is int and -MAX_INT <= value < MAX_INT:
+        return value
+    if kind is str and len(value) <= MAX_TEXT:
+        return value
+    if kind is float:
+        return value if np.isfinite(value) else {"t": "float", "v": repr(value)}
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in NUMBER_KINDS:
+        array = np.asarray(value)
+        buffers.append(array.tobytes())  # C order, whatever the strides were
+        return {
+            "t": "scalar" if isinstance(value, np.generic) else "array",
+            "dtype": array.dtype.str,
+            "shape": list(array.shape),
+            "buffer": len(buffers) - 1,
+        }
+    if depth >= 0 and kind in (tuple, list, dict) and len(value) <= MAX_ITEMS:
+        items = [list(pair) for pair in value.items()] if kind is dict else list(value)
+        if depth > 0 and kind is not dict:
+            return {
+                "t": kind.__name__,
+                "v": [_to_tree(item, buffers, keep, depth - 1) for item in items],
+            }
+        if depth > 0 and all(type(key) is str for key, _ in items):
+            return {
+                "t": "dict",
+                "v": [[key, _to_tree(item, buffers, keep, depth - 1)] for key, item in items],
+            }
+    if depth == 0 and kind in (tuple, list) and len(value) <= SMALL and all(map(_is_plain, value)):
+        return {"t": kind.__name__, "v": [_to_tree(item, buffers, keep, 0) for item in value]}
+    return keep(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _from_tree(tree: Any, buffers: list[bytes], resolve: Callable[[dict], Any], depth: int) -> Any:
+    if tree is None or isinstance(tree, (bool, int, float, str)):
+        return tree
+    if not isinstance(tree, dict) or depth < 0:
+        raise WireError(f"a {type(tree).__name__} where a value should be, or nested too deeply")
+    match tree:
+        case {"t": "float", "v": "nan" | "inf" | "-inf" as text}:
+            return float(text)
+        case {"t": "array" | "scalar" as what, "dtype": dtype, "shape": shape, "buffer": index}:
+            array = _array(dtype, shape, index, buffers)
+            return array[()] if what == "scalar" and array.ndim == 0 else array
+        case {"t": "tuple" | "list" as what, "v": list(items)} if len(items) <= MAX_ITEMS:
+            values = [_from_tree(item, buffers, resolve, depth - 1) for item in items]
+            return tuple(values) if what == "tuple" else values
+        case {"t": "dict", "v": list(pairs)} if len(pairs) <= MAX_ITEMS:
+            result = {}
+            for pair in pairs:
+                if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
+                    raise WireError("a dict's items must be pairs with text keys")
+                result[pair[0]] = _from_tree(pair[1], buffers, resolve, depth - 1)
+            return result
+        case {"t": "handle", "id": int(), "type": str()}:
+            return resolve(tree)
+    raise WireError(f"unknown kind of value {str(tree.get('t'))[:40]!r}")
+
+
+def _array(dtype: Any, shape: Any, index: Any, buffers: list[bytes]) -> np.ndarray:
+    def whole(number: Any) -> bool:
+        return type(number) is int and number >= 0
+
+    if not (isinstance(dtype, str) and len(dtype) <= 8):
+        raise WireError("the dtype is not a short text")
+    try:
+        numpy_type = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        raise WireError(f"unknown dtype {dtype!r}") from None
+    if numpy_type.kind not in NUMBER_KINDS or numpy_type.subdtype is not None:
+        raise WireError(f"dtype {dtype!r} is not a number")
+    if not (isinstance(shape, list) and len(shape) <= 32 and all(map(whole, shape))):
+        raise WireError("the shape is not a list of sizes")
+    if not (whole(index) and index < len(buffers)):
+        raise WireError("the buffer is missing")
+    count = 1
+    for size in shape:
+        count *= size
+    data = bytes(buffers[index])
+    if count * numpy_type.itemsize != len(data):
+        raise WireError(f"{len(data)} bytes cannot fill shape {tuple(shape)} of {dtype}")
+    # a copy, so that tests get an ordinary writable array
+    return np.frombuffer(data, numpy_type).reshape(shape).copy()

@@ -1,0 +1,14 @@
+"""The library that the notebooks of CNN Lab import.
+
+``check``           the visible check under each question
+``gradient_check``  numeric gradients, to compare yours with
+``photo``           a photograph to try filters on
+``plots``           the notebooks' pictures
+
+It holds no answers: no convolution, no pooling, no gradient of a layer.
+"""
+
+from cnnlab.checks import CheckFailed, check
+
+__all__ = ["CheckFailed", "check"]
+__version__ = "0.1.0"

@@ -1,0 +1,195 @@
+"""Comparisons that explain themselves: each raises CheckFailed, or returns what was asked for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cnnlab.checks.steps import STEPS, CheckFailed, Grid
+from cnnlab.checks.table import number
+from cnnlab.gradient_check import numeric_gradient
+
+_LARGEST_GRID = 8
+
+
+def parts(result, names: Sequence[str]) -> list:
+    """The values of a result that should hold ``len(names)`` of them. A list is as good as a tuple."""
+    wanted = f"{len(names)} values: ({', '.join(names)})"
+    if result is None:
+        raise CheckFailed("None", wanted, "a missing return at the end of the function.")
+    if not isinstance(result, tuple | list):
+        raise CheckFailed(
+            f"one {type(result).__name__}", wanted, f"return {', '.join(names)}  (all of them)."
+        )
+    if len(result) != len(names):
+        raise CheckFailed(f"{len(result)} values", wanted, f"return {', '.join(names)}.")
+    return list(result)
+
+
+def whole_number(came, expected: int, call: str, cause: str, known: dict[int, str] | None = None):
+    """came must be the integer expected; ``known`` names the mistake behind other numbers."""
+    if came is None:
+        raise CheckFailed(f"{call} gave None", str(expected), "a missing return.")
+    if isinstance(came, float | np.floating):
+        why = "/ gives a float even when it divides evenly. Use //." if came == expected else cause
+        raise CheckFailed(f"{call} gave {float(came)!r}, a float", f"the int {expected}", why)
+    if isinstance(came, np.ndarray) and came.ndim == 0:
+        came = came[()]
+    if isinstance(came, bool) or not isinstance(came, int | np.integer):
+        raise CheckFailed(f"{call} gave {_kind(came)}", f"the int {expected}", cause)
+    if came != expected:
+        why = (known or {}).get(int(came), cause)
+        raise CheckFailed(f"{call} gave {came:,}", f"{expected:,}", why)
+
+
+def value_error(run: Callable, call: str, why_not: str):
+    """run() must raise a ValueError."""
+    try:
+        came = run()
+    except ValueError:
+        return
+    raise CheckFailed(
+        f"{call} gave {came!r}",
+        f"a ValueError: {why_not}",
+        "// rounds down and hides the rest: test with % before you divide.",
+    )
+
+
+def array(
+    came,
+    expected,
+    what: str,
+    cause: str,
+    *,
+    shape_cause: str = "",
+    known: Sequence[tuple[object, str]] = (),
+    tolerance: float = 1e-6,
+    source: str = "expected",
+) -> np.ndarray:
+    """came must be a real floating-point array with the shape and the numbers of expected.
+
+    Args:
+        came: what the student's function returned; a list of numbers will do.
+        expected: an array, or nested lists.
+        what: its name in the messages ("out").
+        cause: what usually makes the numbers wrong.
+        shape_cause: what usually makes the shape wrong (``cause`` if empty).
+        known: pairs of a wrong answer and what causes exactly that answer.
+        tolerance: relative to the largest number expected.
+        source: the title over the expected numbers.
+    """
+    expected = np.asarray(expected, dtype=np.float64)
+    if came is None:
+        raise CheckFailed(f"{what} is None", _shape_of(expected), "a missing return.")
+    try:
+        numbers = np.asarray(came)
+    except ValueError:  # ragged lists
+        numbers = np.asarray(None)
+    if numbers.dtype.kind not in "fiub":
+        raise CheckFailed(f"{what} is {_kind(came)}", f"an array of {_shape_of(expected)}", cause)
+    if numbers.shape != expected.shape:
+        raise CheckFailed(
+            f"{what} has shape {numbers.shape}",
+            _shape_of(expected),
+            shape_cause or cause,
+            _grids(numbers, expected, np.zeros(expected.shape, bool), what, source),
+        )
+    if numbers.dtype.kind != "f":
+        raise CheckFailed(
+            f"{what} has dtype {numbers.dtype}",
+            "floating point (float64, or float32)",
+            "an array made with dtype=int, or from whole numbers only: fractions are cut off.",
+        )
+    numbers = numbers.astype(np.float64)
+    limit = tolerance * max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+    wrong = ~(np.abs(numbers - expected) <= limit)
+    if not wrong.any():
+        return numbers
+    for other, why in known:
+        if np.allclose(numbers, other, rtol=0, atol=limit):
+            cause = why
+            break
+    if not np.isfinite(numbers).all():
+        cause = "a division by zero, or an array from np.empty that was never filled."
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = f"{what}[{', '.join(map(str, at))}]"
+    raise CheckFailed(
+        f"{place} = {number(numbers[at])}, and {int(wrong.sum())} of {wrong.size} numbers differ",
+        f"{place} = {number(expected[at])}",
+        cause,
+        _grids(numbers, expected, wrong, what, source),
+    )
+
+
+def own_forward(f: Callable, name: str) -> Callable:
+    """The student's own forward function, from where f was written.
+
+    A backward function is checked against the numeric gradient of its own forward. So that one
+    has to be there, and right, first.
+    """
+    forward = getattr(inspect.unwrap(f), "__globals__", {}).get(name)
+    if not callable(forward):
+        raise CheckFailed(
+            f"there is no {name} here. This check compares your gradient with the numeric "
+            f"gradient of your own {name}: run its cell first."
+        )
+    return forward
+
+
+def forward_works(f: Callable, name: str) -> None:
+    """Run the first steps of the forward function's check, without showing them."""
+    from cnnlab.checks.run import run_steps  # here, because run.py builds on this file's callers
+
+    failure, _, _ = run_steps(own_forward(f, name), STEPS[name])
+    if failure is not None:
+        raise CheckFailed(
+            f"your {name} does not pass its own check yet. This check compares your gradient with "
+            f"the numeric gradient of that function, so put it right first: run check({name})."
+        )
+
+
+def gradient(
+    came, f: Callable, x: np.ndarray, df: np.ndarray, what: str, cause: str, shape_cause: str = ""
+) -> None:
+    """came must be the numeric gradient of f at x, when df arrives at f's output."""
+    array(
+        came,
+        numeric_gradient(lambda moved: f(moved.copy()), x, df),
+        what,
+        cause,
+        shape_cause=shape_cause or f"a gradient has the shape of what it belongs to: {x.shape}.",
+        source=f"{what}, numeric",
+    )
+
+
+def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]:
+    """The two matrices to show side by side: the first image and channel with a mistake in it."""
+    if numbers.ndim == 0 or expected.ndim == 0 or not numbers.size:
+        return ()
+    lead = tuple(np.argwhere(wrong)[0][:-2]) if wrong.any() else (0,) * max(expected.ndim - 2, 0)
+    place = f"[{', '.join(map(str, lead))}]" if lead else ""
+    grids = []
+    for title, values, marks in [
+        (f"yours: {what}{place}", numbers, wrong),
+        (f"{source}{place if source.startswith(what) else ''}", expected, np.zeros_like(wrong)),
+    ]:
+        if values.ndim != expected.ndim or any(i >= n for i, n in zip(lead, values.shape)):  # noqa: B905
+            return ()
+        page = np.atleast_2d(values[lead]).astype(np.float64)
+        if max(page.shape) > _LARGEST_GRID:
+            return ()
+        same = marks.shape == values.shape
+        grids.append(
+            Grid(title, page, np.atleast_2d(marks[lead]) if same else np.zeros(page.shape, bool))
+        )
+    return tuple(grids)
+
+
+def _shape_of(array: np.ndarray) -> str:
+    return f"shape {array.shape}"
+
+
+def _kind(value) -> str:
+    return f"{value!r}"[:60] + f", of type {type(value).__name__}"

@@ -1,0 +1,128 @@
+"""``check(f)``: run a question's steps, show the table, raise what failed."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from IPython.display import display
+
+from cnnlab.checks.steps import STEPS, CheckFailed, Step
+from cnnlab.checks.table import CheckTable
+
+_HERE = str(Path(__file__).resolve().parents[1])
+
+# What old code on the web still uses, and what to write today.
+_REMOVED_FROM_NUMPY = {
+    "product": "np.prod",
+    "bool": "bool",
+    "int": "int",
+    "float": "float",
+    "float_": "np.float64",
+    "Inf": "np.inf",
+    "NaN": "np.nan",
+    "cumproduct": "np.cumprod",
+    "alltrue": "np.all",
+    "sometrue": "np.any",
+}
+
+
+def check(f: Callable) -> None:
+    """Run the visible check of the question that f answers, and show how it went.
+
+    Args:
+        f: your function, under the question's name (``f.__name__``).
+
+    Raises:
+        CheckFailed: a step failed; it says what came, what was expected, what usually causes it.
+        TypeError: f is not a function. ValueError: no question has its name.
+    """
+    if not callable(f):
+        raise TypeError(f"check wants the function itself, check(f), not {type(f).__name__}")
+    name = getattr(f, "__name__", type(f).__name__)
+    if name not in STEPS:
+        raise ValueError(f"no check for {name!r}. There are checks for: {', '.join(STEPS)}")
+    failure, passed, notes = run_steps(f, STEPS[name])
+    names = tuple(step.name for step in STEPS[name])
+    if failure is None:
+        display(CheckTable(name, names, notes=notes))
+        return
+    failed, not_run = names[passed], len(names) - passed - 1
+    display(CheckTable(name, names[:passed], failed, not_run, failure.grids, notes))
+    failure.heading = f"{name}: {failed}"
+    # "from None" hides this function's frames only; an error in f's own code stays as the cause
+    raise failure from failure.__cause__
+
+
+def run_steps(f: Callable, steps: list[Step]) -> tuple[CheckFailed | None, int, tuple[str, ...]]:
+    """Run the steps until one fails.
+
+    Returns:
+        The failure or None, the number of steps that passed, and the warnings that came up.
+        (A warning printed to stderr would cost the cell in nbgrader's Validate.)
+    """
+    passed, failure = 0, None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for each in steps:
+            try:
+                each.run(f)
+            except CheckFailed as problem:
+                failure = problem
+            except NotImplementedError:
+                failure = CheckFailed(
+                    "not written yet: it raises NotImplementedError. "
+                    "Replace that line with your code, run the cell, and come back."
+                )
+            except Exception as error:  # whatever a student's code can raise
+                failure = _raised(f, error)
+                failure.__cause__ = error
+            if failure is not None:
+                break
+            passed += 1
+    notes = tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught))
+    return failure, passed, notes[:3]
+
+
+def _raised(f: Callable, error: Exception) -> CheckFailed:
+    """Frame an exception of the student's code: their own lines, and what was raised."""
+    lines = ["your code raised an exception:"]
+    for frame in _own_frames(f, error)[-3:]:
+        lines.append(f"    line {frame.lineno} of {frame.name}:  {frame.line}")
+    lines.append(f"    {type(error).__name__}: {error}")
+    return CheckFailed("\n".join(lines), cause=_usual_cause(error))
+
+
+def _own_frames(f: Callable, error: Exception) -> list[traceback.FrameSummary]:
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not str(Path(frame.filename)).startswith(_HERE)
+    ]
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    # NumPy's own frames are noise; but keep something if the cell cannot be told apart
+    cells = [x for x in frames if "ipykernel_" in x.filename or x.filename.startswith("<")]
+    own = [x for x in frames if code is not None and x.filename == code.co_filename]
+    return own or cells or frames[:1]
+
+
+def _usual_cause(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, AttributeError) and "numpy" in text:
+        for old, new in _REMOVED_FROM_NUMPY.items():
+            if f"'{old}'" in text or f"np.{old}`" in text:
+                return f"NumPy 2 no longer has np.{old}; write {new}."
+    if isinstance(error, NameError):
+        return "a cell that was not run (imports, helpers), or a misspelt name."
+    if isinstance(error, TypeError) and "positional argument" in text:
+        return "the arguments differ from those in the question; keep the ones that came with it."
+    if isinstance(error, TypeError) and "integer" in text and "float" in text:
+        return "/ gives a float even when it divides evenly; sizes and indices need //."
+    if isinstance(error, ValueError) and ("broadcast" in text or "shape" in text):
+        return "two arrays of different shapes; print both shapes just before this line."
+    if isinstance(error, IndexError):
+        return "a loop that runs too far, or height and width exchanged."
+    return ""

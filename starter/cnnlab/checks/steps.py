@@ -1,0 +1,68 @@
+"""What a step of a visible check is, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Step:
+    """One small, named thing that a check looks at."""
+
+    name: str
+    run: Callable[[Callable], None]
+
+
+STEPS: dict[str, list[Step]] = {}
+
+
+def step(question: str, name: str):
+    """Add a function to a question's steps. Steps run in the order in which they are written.
+
+    The function takes the student's function, and raises CheckFailed if it does not like what it
+    sees.
+    """
+
+    def register(run: Callable[[Callable], None]):
+        STEPS.setdefault(question, []).append(Step(name, run))
+        return run
+
+    return register
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A small matrix to show: numbers of shape (rows, columns), and which of them are wrong."""
+
+    title: str
+    numbers: np.ndarray
+    wrong: np.ndarray
+
+
+class CheckFailed(AssertionError):
+    """A visible check failed. ``str()`` of it says what came, what was expected, and why.
+
+    ``grids`` are matrices to show beside it.
+    """
+
+    def __init__(self, came: str, expected: str = "", cause: str = "", grids: tuple[Grid, ...] = ()):
+        self.came, self.expected, self.cause, self.grids = came, expected, cause, grids
+        self.heading = ""
+        super().__init__(came)
+
+    def __str__(self) -> str:
+        lines = [self.heading] if self.heading else []
+        if self.expected:
+            lines += [f"  came:      {self.came}", f"  expected:  {self.expected}"]
+        else:
+            lines.append(f"  {self.came}")
+        if self.cause:
+            lines.append(f"  usually:   {self.cause}")
+        return "\n".join(lines)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback: our own frames would teach nobody."""
+        return [f"\x1b[31mCheckFailed\x1b[0m: {self}"]
