@@ -27,11 +27,18 @@ MAX_MESSAGE = 2000  # characters of an exception's text
 class GraderKernel(IPythonKernel):
     """ipykernel, with one more request: run this function on these arrays."""
 
+    largest_message = 0
     msg_types = [*IPythonKernel.msg_types, "grader_request"]  # noqa: RUF012 (ipykernel's way)
 
     def grader_request(self, socket, ident, parent) -> None:
         try:
             frames = self._answer([bytes(buffer) for buffer in parent["buffers"]])
+            size = sum(map(len, frames))
+            if size > self.largest_message:  # ØMQ would drop it in silence
+                raise MemoryError(
+                    f"the result has {size / 1e6:.0f} MB; the grader takes "
+                    f"{self.largest_message / 1e6:.0f} MB, more than any right answer"
+                )
         except BaseException as error:  # KeyboardInterrupt is how the grader ends a long call
             frames = wire.dumps(_describe(error))
         self.session.send(socket, "grader_reply", {}, parent, ident=ident, buffers=frames)
@@ -130,6 +137,7 @@ def main() -> None:
     sys.path.pop(0)  # this script's folder; the student's folder, "", takes its place
     sys.path.insert(0, "")
     _set_limits(limits)
+    GraderKernel.largest_message = limits["message"]
     sys.meta_path.insert(0, NotHere(limits["without"]))
     IPKernelApp.launch_instance(kernel_class=GraderKernel)
 

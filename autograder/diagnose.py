@@ -55,6 +55,8 @@ def hint(function: Callable) -> str:
 class TestedCalls:
     """The calls that one hidden test made, and whether the student passed it."""
 
+    __test__ = False  # not a class of tests, whatever pytest thinks of the name
+
     passed: bool
     calls: list[Call]
 

@@ -80,7 +80,7 @@ class Kernel:
             connection_file=str(self.scratch.sockets / "connection.json"),
         )
         self.manager.start_kernel()
-        self.client = self.manager.blocking_client()
+        self.client = self.manager.client(context=self.context)
         self.client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
         self.shell = self.client.shell_channel.socket
         self.iopub = self.client.iopub_channel.socket

@@ -34,12 +34,12 @@ class Outputs:
                 )
         elif kind == "error":
             lines = content.get("traceback")
-            text = "\n".join(map(str, lines)) if isinstance(lines, list) else ""
+            text = "\n".join(map(_writable, lines)) if isinstance(lines, list) else ""
             self.add_error(content.get("ename"), content.get("evalue"), self._take(text))
 
     def add_error(self, ename: Any, evalue: Any, text: str = "") -> None:
         if self._room():
-            ename, evalue = str(ename)[:200], str(evalue)[:2000]
+            ename, evalue = _writable(ename)[:200], _writable(evalue)[:2000]
             self.outputs.append(
                 nbformat.v4.new_output(
                     "error", ename=ename, evalue=evalue, traceback=[text or f"{ename}: {evalue}"]
@@ -48,7 +48,7 @@ class Outputs:
 
     def _add_stream(self, content: dict) -> None:
         name = "stderr" if content.get("name") == "stderr" else "stdout"
-        text = self._take(str(content.get("text", "")))
+        text = self._take(_writable(content.get("text", "")))
         last = self.outputs[-1] if self.outputs else None
         if text and last and last["output_type"] == "stream" and last["name"] == name:
             last["text"] += text
@@ -66,7 +66,7 @@ class Outputs:
                 kept[kind] = image
         for kind in ("text/plain", "text/html"):
             if isinstance(data.get(kind), str):
-                text = self._take(data[kind])
+                text = self._take(_writable(data[kind]))
                 kept[kind] = nh3.clean(text) if kind == "text/html" else text
         return kept
 
@@ -81,6 +81,11 @@ class Outputs:
 
     def _room(self) -> bool:
         return len(self.outputs) < MAX_OUTPUTS
+
+
+def _writable(value: Any) -> str:
+    """As text without lone surrogates: JSON may hold them, no file and no sanitiser takes them."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _is_base64(text: str) -> bool:

@@ -111,7 +111,8 @@ def reference_modules(source: str) -> dict[str, str]:
     lines = source.splitlines()
     for number, line in enumerate(lines):
         if line.startswith("```python") and 'question="' in line:
-            name, module = imported_reference(lines[number + 1], number + 2)
+            code = lines[number + 1] if number + 1 < len(lines) else ""
+            name, module = imported_reference(code, number + 2)
             modules[name] = module
     return modules
 
@@ -120,7 +121,11 @@ def imported_reference(code: str, line: int | str = "?") -> tuple[str, str]:
     """(function, module) of a question cell's import line. Raises BadSource."""
     try:
         match ast.parse(code).body:
-            case [ast.ImportFrom(module=str(module), names=[ast.alias(name=name, asname=None)])]:
+            case [
+                ast.ImportFrom(
+                    module=str(module), names=[ast.alias(name=name, asname=None)], level=0
+                )
+            ]:
                 if module.startswith("solutions."):
                     return name, module
     except SyntaxError:

@@ -29,9 +29,10 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
 
     restored: list[NotebookNode] = []
     for index, cell in enumerate(cells):
-        grade_id = chosen.get(index)
-        if grade_id is not None:
-            restored += _answer_with_tests(released, grade_id, cell)
+        here = [grade_id for grade_id, place in chosen.items() if place == index]
+        if here:  # more than one, where the functions were put into one cell that lost its mark
+            for grade_id in here:
+                restored += _answer_with_tests(released, grade_id, cell)
         elif cell["grade_id"] in answers:  # a copy of an answer
             if _same(cell["source"], answers[cell["grade_id"]].source):
                 continue  # running the empty stub again would undo the answer
@@ -39,7 +40,7 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
         elif cell["grade_id"] not in released:
             restored.append(_plain_cell(cell, release))
     for grade_id in answers:
-        if grade_id not in chosen.values():
+        if grade_id not in chosen:
             _insert(restored, _answer_with_tests(released, grade_id, None), list(answers))
             notes.append(f"The cell of {grade_id} was missing. It was put back, empty.")
 
@@ -48,17 +49,13 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
     return notebook
 
 
-def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[int, str]:
-    """Index of a submitted cell -> the question that it answers; one cell for each question."""
-    chosen: dict[int, str] = {}
+def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[str, int]:
+    """Question -> index of the submitted cell that answers it."""
+    chosen: dict[str, int] = {}
     for grade_id, released in answers.items():
         copies = [i for i, cell in enumerate(cells) if cell["grade_id"] == grade_id]
         if not copies and released.cell_type == "code":
-            copies = [
-                i
-                for i, cell in enumerate(cells)
-                if cell["grade_id"] not in answers and _defines(cell, grade_id)
-            ]
+            copies = [i for i, cell in enumerate(cells) if _defines(cell, grade_id)]
             if copies:
                 notes.append(
                     f"The cell of {grade_id} had lost its mark. It was found by the "
@@ -67,7 +64,7 @@ def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[
         if not copies:
             continue
         written = [i for i in copies if not _same(cells[i]["source"], released.source)]
-        chosen[(written or copies)[-1]] = grade_id
+        chosen[grade_id] = (written or copies)[-1]
         if len(copies) > 1:
             notes.append(
                 f"The cell of {grade_id} was there {len(copies)} times. The last one that "
@@ -125,9 +122,9 @@ def _plain_cell(cell: dict, release: NotebookNode) -> NotebookNode:
     }[cell["cell_type"]]
     plain = make(
         cell["source"],
-        id=cell["id"] or "cell",
         metadata={} if original is None else _copy(original).metadata,
     )
+    plain["id"] = cell["id"] or ""  # which may be none at all: _with_unique_ids mends it
     if cell["cell_type"] == "markdown" and cell["attachments"]:
         plain.attachments = cell["attachments"]
     return plain
@@ -149,6 +146,8 @@ def _with_unique_ids(cells: list[NotebookNode]) -> list[NotebookNode]:
     for position, cell in enumerate(cells):
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell.get("id", "")) or cell.id in used:
             cell.id = f"restored-{position}"
+            while cell.id in used:
+                cell.id += "-"
         used.add(cell.id)
     return cells
 
@@ -160,8 +159,10 @@ def _defines(cell: dict, name: str) -> bool:
     try:
         body = ast.parse(cell["source"]).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return re.search(rf"^def {re.escape(name)}\(", cell["source"], re.M) is not None
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in body)
+        return re.search(rf"^(def|class) {re.escape(name)}\b", cell["source"], re.M) is not None
+    return any(
+        isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name for node in body
+    )
 
 
 def _same(a: str, b: str) -> bool:

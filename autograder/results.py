@@ -20,6 +20,11 @@ class TestResult:
     passed: bool
     message: str = ""
 
+    def __post_init__(self) -> None:
+        # a student's exception may hold lone surrogates, which cannot be written to any file
+        writable = self.message.encode("utf-8", "replace").decode()
+        object.__setattr__(self, "message", writable)
+
 
 @dataclass(frozen=True)
 class QuestionResult:

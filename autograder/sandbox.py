@@ -71,6 +71,7 @@ class Limits:
                 "memory": self.memory,
                 "file_size": self.file_size,
                 "processes": self.processes,
+                "message": self.message,
                 "cpu_seconds": int(self.notebook_seconds),
                 "without": self.without,
             }

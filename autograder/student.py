@@ -105,7 +105,7 @@ class Session:
         except wire.WireError as error:
             raise UnreadableResult(name, str(error)) from None
         match answer:
-            case {"value": value}:
+            case {"value": value} if len(answer) == 1:
                 return value
             case {"missing": str(missing)}:
                 raise NotDefined(missing, self.why_undefined.get(missing, ""))

@@ -21,6 +21,7 @@ MAX_NOTEBOOK = 64 << 20  # bytes, with its outputs
 MAX_CELLS = 2000
 MAX_SOURCE = 1 << 20  # characters in a cell
 MAX_FILES, MAX_FILES_BYTES = 200, 32 << 20
+MAX_FOLDERS = 20  # one inside the other
 NOT_FILES = {"report.json", "timestamp.txt"}  # ours, and nbgrader's
 
 
@@ -103,10 +104,11 @@ def _read_regular_file(path: Path) -> bytes:
     except OSError as error:
         reason = "it is a link" if os.path.islink(path) else error.strerror
         raise BadSubmission(f"{path.name} cannot be read: {reason}.") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise BadSubmission(f"{path.name} is not an ordinary file.")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise BadSubmission(f"{path.name} is not an ordinary file.")
         if status.st_size > MAX_NOTEBOOK:
             raise BadSubmission(
                 f"{path.name} has {status.st_size >> 20} MB; the limit is {MAX_NOTEBOOK >> 20} MB. "
@@ -127,7 +129,8 @@ def _decode(data: bytes, notes: list[str]) -> str:
 def _flatten_worksheets(data: dict) -> dict:
     cells = []
     for sheet in data["worksheets"]:
-        for cell in sheet.get("cells", []) if isinstance(sheet, dict) else []:
+        found = sheet.get("cells") if isinstance(sheet, dict) else None
+        for cell in found if isinstance(found, list) else []:
             if isinstance(cell, dict):
                 cells.append({**cell, "source": cell.get("input", cell.get("source", ""))})
     return {"cells": cells}
@@ -141,8 +144,7 @@ def _clean_cell(cell: object) -> dict | None:
         source = "".join(part for part in source if isinstance(part, str))
     if not isinstance(source, str) or len(source) > MAX_SOURCE:
         return None
-    # lone surrogates are legal in JSON and cannot be written to any file
-    source = source.encode("utf-8", "replace").decode().replace("\r\n", "\n")
+    source = _writable(source).replace("\r\n", "\n")
     metadata = cell.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
@@ -153,6 +155,11 @@ def _clean_cell(cell: object) -> dict | None:
         "id": cell.get("id") if isinstance(cell.get("id"), str) else None,
         "attachments": _images(cell.get("attachments")),
     }
+
+
+def _writable(text: str) -> str:
+    """Lone surrogates are legal in JSON and in file names, and cannot be written to any file."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _images(attachments: object) -> dict:
@@ -176,19 +183,22 @@ def files_beside(folder: Path, notes: list[str]) -> dict[str, Path]:
     total = 0
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
+        if folders and len(Path(parent).relative_to(folder).parts) >= MAX_FOLDERS:
+            notes.append(f"Folders more than {MAX_FOLDERS} deep were left out.")
+            folders.clear()
         for name in sorted(names):
             file = Path(parent, name)
             relative = file.relative_to(folder).as_posix()
             if name.startswith(".") or name.endswith(".ipynb") or relative in NOT_FILES:
                 continue
-            status = file.lstat()
+            status, called = file.lstat(), _writable(relative)
             if not stat.S_ISREG(status.st_mode):
-                notes.append(f"{relative} is not an ordinary file and was left out.")
+                notes.append(f"{called} is not an ordinary file and was left out.")
                 continue
             total += status.st_size
             if len(found) >= MAX_FILES or total > MAX_FILES_BYTES:
                 notes.append(
-                    f"Files from {relative} on were left out: at most {MAX_FILES} files and "
+                    f"Files from {called} on were left out: at most {MAX_FILES} files and "
                     f"{MAX_FILES_BYTES >> 20} MB may be handed in beside the notebook."
                 )
                 return found

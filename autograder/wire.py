@@ -20,6 +20,7 @@ MAX_DEPTH = 16
 MAX_ITEMS = 100_000
 MAX_TEXT = 10_000
 MAX_INT = 2**63
+ENVELOPE = 2  # levels of what was sent: the bridge's own dict around it, a short row inside it
 SHALLOW = 1  # a result's own items come back as values; what lies deeper stays behind a Handle,
 SMALL = 16  # but for short rows of plain numbers: a shape is a value wherever it is
 
@@ -82,7 +83,7 @@ def loads(frames: list[bytes], resolve: Callable[[dict], Any]) -> Any:
         tree = json.loads(bytes(frames[0]))
     except (ValueError, IndexError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
-    return _from_tree(tree, frames[1:], resolve, MAX_DEPTH)
+    return _from_tree(tree, frames[1:], resolve, MAX_DEPTH + ENVELOPE)
 
 
 def _refuse(obj: Any) -> dict:
@@ -157,7 +158,7 @@ def _from_tree(tree: Any, buffers: list[bytes], resolve: Callable[[dict], Any], 
 
 def _array(dtype: Any, shape: Any, index: Any, buffers: list[bytes]) -> np.ndarray:
     def whole(number: Any) -> bool:
-        return type(number) is int and number >= 0
+        return type(number) is int and 0 <= number < MAX_INT
 
     if not (isinstance(dtype, str) and len(dtype) <= 8):
         raise WireError("the dtype is not a short text")
@@ -177,5 +178,8 @@ def _array(dtype: Any, shape: Any, index: Any, buffers: list[bytes]) -> np.ndarr
     data = bytes(buffers[index])
     if count * numpy_type.itemsize != len(data):
         raise WireError(f"{len(data)} bytes cannot fill shape {tuple(shape)} of {dtype}")
-    # a copy, so that tests get an ordinary writable array
-    return np.frombuffer(data, numpy_type).reshape(shape).copy()
+    try:
+        # a copy, so that tests get an ordinary writable array
+        return np.frombuffer(data, numpy_type).reshape(shape).copy()
+    except ValueError:  # nothing, but of a huge size: (0, 2**40, 2**40)
+        raise WireError("NumPy has no array of that shape") from None

@@ -1,0 +1,132 @@
+"""The commands, as a person types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autograder import demo
+from autograder.cli import print_class, print_report
+from autograder.results import QuestionResult, Report, TestResult
+
+BIN = Path(sys.executable).parent
+
+
+def run(*words, cwd=None, **options):
+    return subprocess.run(
+        [BIN / "autograder", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def test_help_names_the_commands():
+    said = run("--help").stdout
+    for command in ("release", "check", "grade", "doctor"):
+        assert command in said
+
+
+@pytest.mark.slow
+def test_check_prints_a_report_and_writes_json(assignment, tmp_path):
+    out = tmp_path / "report.json"
+    ran = run("check", assignment.release, "--json", out, "--seed", "7")
+    assert ran.returncode == 0, ran.stderr
+    assert "conv_forward_naive" in ran.stdout and "0 of 36" in ran.stdout
+    report = json.loads(out.read_text())
+    assert report["schema"] == 1 and report["seed"] == 7 and report["score"] == 0
+    assert {q["status"] for q in report["questions"]} == {"not attempted"}
+
+
+@pytest.mark.slow
+def test_check_writes_nothing_but_json_to_the_terminal_when_asked(assignment):
+    ran = run("check", assignment.release, "--json", "-")
+    assert json.loads(ran.stdout)["assignment"] == assignment.name
+
+
+@pytest.mark.parametrize(
+    "words, complaint",
+    [
+        (("check", "nowhere.ipynb"), "There is no file nowhere.ipynb"),
+        (("grade", "7_nothing"), "no assignment '7_nothing'"),
+        (("grade", "2_conv_layers"), "is no course folder"),
+        (("release", "2_conv_layer"), "Known: 2_conv_layers"),
+    ],
+)
+def test_mistakes_are_answered_in_sentences(words, complaint, tmp_path):
+    ran = run(*words, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert complaint in " ".join(ran.stderr.split())
+    assert "Traceback" not in ran.stderr
+
+
+def test_doctor_says_what_works():
+    ran = run("doctor")
+    assert ran.returncode == 0, ran.stdout
+    for word in ("Python", "sandbox", "kernel", "GPU", "data sets"):
+        assert word in ran.stdout
+
+
+def test_doctor_explains_a_missing_sandbox():
+    ran = run("doctor", env={**os.environ, "PATH": str(BIN)})
+    assert ran.returncode == 1
+    assert "apt-get install bubblewrap" in ran.stdout
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
+    notebooks = {
+        f"slow-{n}": demo.fill_in(
+            assignment,
+            {
+                "conv_cost": demo.NEVER_ENDS.replace(
+                    "conv_backward_naive(dout, cache)", "conv_cost(dout, *rest)"
+                ).replace("dout.shape[2]", "9")
+            },
+        )
+        for n in range(3)
+    }
+    demo.write_course(tmp_path, assignment, notebooks)
+    running = subprocess.Popen(
+        [BIN / "autograder", "grade", assignment.name],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(6)
+    os.killpg(running.pid, signal.SIGINT)  # as the terminal does: the whole group
+    _, said = running.communicate(timeout=15)
+    assert running.returncode == 130
+    assert "Stopped" in said and "Traceback" not in said
+    time.sleep(0.5)
+    survivors = [p for p in Path("/proc").glob("[0-9]*") if _session(p) == running.pid]
+    assert survivors == []
+
+
+def _session(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
+    except (OSError, IndexError, ValueError):
+        return -1
+
+
+def hostile_report():
+    tests = (TestResult("a [red]name[/]", False, "\x1b[31mred\x1b]0;title\x07 [bold]x[/]"),)
+    question = QuestionResult("conv_cost", 2, 0.1, "failed", tests)
+    return Report("a", "n", "\x1b[2Jeve[/]", 1, (question,), notes=("note \x1b[0m",))
+
+
+def test_the_terminal_never_gets_a_students_escape_codes(capsys):
+    print_report(hostile_report())
+    print_class([hostile_report()])
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err and "\x07" not in said.out
+    assert "[bold]x[/]" in said.out and "eve[/]" in said.out

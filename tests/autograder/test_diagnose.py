@@ -1,0 +1,107 @@
+"""Naming the bug behind wrong answers, with made-up calls."""
+
+import numpy as np
+import pytest
+
+from autograder import diagnose as diagnosis
+from autograder.diagnose import TestedCalls, diagnose, misconception
+from autograder.errors import StudentRaised
+from autograder.student import Call
+from autograder.wire import Handle
+
+
+@pytest.fixture(autouse=True)
+def only_these(monkeypatch):
+    monkeypatch.setattr(diagnosis, "MISCONCEPTIONS", {})
+
+    @misconception("double")
+    def adds_one(x):
+        """Adds one."""
+        return x + 1
+
+    @misconception("double")
+    def squares(x):
+        """Squares."""
+        return x**2
+
+    @misconception("double")
+    def refuses_zeros(x):
+        """Refuses."""
+        if np.any(x == 0):
+            raise ValueError("no zeros")
+        return x * 2
+
+    @misconception("back")
+    def back_forgets(dout, cache):
+        """Forgets."""
+        return dout
+
+
+REFERENCES = {
+    "double": lambda x: x * 2,
+    "forward": lambda x: (x, (x,)),
+    "back": lambda dout, cache: dout * cache[0],
+}
+
+
+def one_test(passed, *calls):
+    return TestedCalls(passed, list(calls))
+
+
+def call(name, argument, result=None, error=None):
+    return Call(name, (np.asarray(argument, float),), {}, result, error)
+
+
+def test_the_bug_is_named():
+    tests = [one_test(False, call("double", [3, 5], np.array([4.0, 6.0])))]
+    assert diagnose("double", tests, REFERENCES) == "adds_one"
+
+
+def test_a_bug_that_nobody_foresaw_has_no_name():
+    tests = [one_test(False, call("double", [3, 5], np.array([0.0, 0.0])))]
+    assert diagnose("double", tests, REFERENCES) is None
+
+
+def test_a_right_answer_is_no_evidence():
+    """on [2] squaring and doubling agree: this test failed for another reason"""
+    tests = [one_test(False, call("double", [2], np.array([4.0])))]
+    assert diagnose("double", tests, REFERENCES) is None
+
+
+def test_the_variant_that_explains_most_wins():
+    tests = [
+        one_test(False, call("double", [1, 1], np.array([1.0, 1.0]))),
+        one_test(False, call("double", [3, 5], np.array([9.0, 25.0]))),
+        one_test(True, call("double", [2], np.array([4.0]))),
+    ]
+    assert diagnose("double", tests, REFERENCES) == "squares"
+
+
+def test_rounding_does_not_hide_a_bug():
+    tests = [one_test(False, call("double", [3, 5], np.array([4, 6], np.float32) * (1 + 1e-7)))]
+    assert diagnose("double", tests, REFERENCES) == "adds_one"
+
+
+def test_an_exception_counts_only_where_everything_fits():
+    error = StudentRaised("double", "ValueError", "other words")
+    right = call("double", [1], np.array([2.0]))
+    tests = [one_test(False, call("double", [0], error=error)), one_test(True, right)]
+    assert diagnose("double", tests, REFERENCES) == "refuses_zeros"
+    tests.append(one_test(False, call("double", [1], np.array([7.0]))))
+    assert diagnose("double", tests, REFERENCES) is None
+
+
+def test_a_backward_pass_is_replayed_with_its_own_cache():
+    forward = call("forward", [2, 3], (np.array([2.0, 3.0]), None))
+    cache = Handle(1, "tuple", None, (0, (("item", 1),)))
+    dout = np.array([5.0, 7.0])
+    backward = Call("back", (dout, cache), {}, dout.copy())
+    assert diagnose("back", [one_test(False, forward, backward)], REFERENCES) == "back_forgets"
+
+
+def test_two_misconceptions_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="already"):
+
+        @misconception("double")
+        def adds_one(x):
+            return x

@@ -1,0 +1,244 @@
+"""The sandboxed kernel: what runs, what is stopped, and what cannot be reached."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder import wire
+from autograder.errors import KernelDied, TimedOut
+from autograder.kernel import Kernel
+from autograder.questions import PROJECT
+from autograder.sandbox import Limits, check_sandbox
+
+SMALL = Limits(cell_seconds=5, test_seconds=5, memory=1 << 30, output=10_000)
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    with Kernel(SMALL) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_kernel():
+    with Kernel(SMALL) as running:
+        yield running
+
+
+def printed(run):
+    return "".join(o["text"] for o in run.outputs if o["output_type"] == "stream")
+
+
+def call(kernel, name, *args, seconds=5.0):
+    request = {"op": "call", "target": name, "args": list(args), "kwargs": {}}
+    return wire.loads(kernel.request(wire.dumps(request), seconds, name), lambda ref: ref)
+
+
+def test_a_cell_runs_and_its_outputs_come_back(kernel):
+    run = kernel.run_cell("print('hello')\n6 * 7", 5)
+    assert run.status == "ok"
+    assert printed(run) == "hello\n"
+    assert run.outputs[-1]["data"]["text/plain"] == "42"
+
+
+def test_an_exception_is_an_error_and_the_kernel_goes_on(kernel):
+    run = kernel.run_cell("1 / 0", 5)
+    assert (run.status, run.ename) == ("error", "ZeroDivisionError")
+    assert kernel.run_cell("1", 5).status == "ok"
+
+
+def test_a_plot_comes_back_as_a_picture(kernel):
+    run = kernel.run_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()", 20)
+    assert [o for o in run.outputs if "image/png" in o.get("data", {})]
+
+
+def test_a_function_is_called_with_arrays(kernel):
+    kernel.run_cell("def twice(x):\n    print('noise')\n    return x * 2", 5)
+    answer = call(kernel, "twice", np.arange(3.0))
+    np.testing.assert_array_equal(answer["value"], [0, 2, 4])
+
+
+def test_names_that_the_student_shadows_do_not_matter(kernel):
+    kernel.run_cell("list = tuple = len = np = wire = print = 3\ndef one(): return 1", 5)
+    assert call(kernel, "one") == {"value": 1}
+    kernel.run_cell("del list, tuple, len, print", 5)
+
+
+def test_the_students_line_is_named(kernel):
+    kernel.run_cell("def broken(x):\n    y = x + 1\n    return y[7]", 5)
+    answer = call(kernel, "broken", np.zeros(2))
+    assert answer["ename"] == "IndexError" and answer["where"] == "return y[7]"
+
+
+def test_a_long_cell_is_interrupted_and_keeps_its_state(fresh_kernel):
+    fresh_kernel.run_cell("kept = 1", 5)
+    start = time.monotonic()
+    assert fresh_kernel.run_cell("while True: pass", 0.5).status == "timeout"
+    assert time.monotonic() - start < 4
+    assert fresh_kernel.alive and fresh_kernel.run_cell("kept", 5).status == "ok"
+
+
+def test_a_cell_that_catches_interrupts_is_ended(fresh_kernel):
+    stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+    assert fresh_kernel.run_cell(stubborn, 0.5).status == "timeout"
+    assert not fresh_kernel.alive
+    fresh_kernel.restart()
+    assert fresh_kernel.run_cell("1", 5).status == "ok"
+
+
+def test_a_call_that_never_ends_times_out(fresh_kernel):
+    fresh_kernel.run_cell("def forever():\n    while True: pass", 5)
+    with pytest.raises(TimedOut, match=r"forever took longer than its limit of 0\.5 s"):
+        call(fresh_kernel, "forever", seconds=0.5)
+
+
+def test_a_call_that_kills_the_process_is_told_as_that(fresh_kernel):
+    fresh_kernel.run_cell("import os\ndef die(): os._exit(3)", 5)
+    with pytest.raises(KernelDied, match="died while running die"):
+        call(fresh_kernel, "die")
+    with pytest.raises(KernelDied):
+        call(fresh_kernel, "die")
+
+
+def test_too_much_memory_is_a_memory_error(kernel):
+    run = kernel.run_cell("import numpy\nnumpy.ones((40_000, 40_000))", 5)
+    assert run.ename in ("MemoryError", "_ArrayMemoryError")
+
+
+def test_a_flood_of_output_is_cut(fresh_kernel):
+    run = fresh_kernel.run_cell("for i in range(200_000): print('x' * 50)", 20)
+    assert len(printed(run)) < 2 * SMALL.output
+    assert "cut by the grader" in printed(run)
+
+
+def test_a_result_that_is_too_large_does_not_reach_the_grader():
+    with Kernel(Limits(message=1 << 20)) as kernel:
+        kernel.run_cell("import numpy\ndef big(): return numpy.zeros(1_000_000)", 5)
+        assert "8 MB" in call(kernel, "big")["evalue"]
+        # and where the bridge was told otherwise, it does not come through either
+        kernel.run_cell("type(get_ipython().kernel).largest_message = 1 << 40", 5)
+        with pytest.raises((TimedOut, KernelDied)):
+            call(kernel, "big", seconds=1.0)
+
+
+def test_packages_that_would_give_the_answer_are_not_there(kernel):
+    for name in ("torch", "scipy", "solutions", "autograder"):
+        run = kernel.run_cell(f"import {name}", 5)
+        assert run.ename == "ModuleNotFoundError", name
+
+
+def test_forbidden_packages_cannot_be_had_by_path_either(kernel):
+    probe = f"""
+import glob, sys
+sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "NotHere"]
+names = [base + "/" + name for base in sys.path for name in ("torch/*", "scipy/*")]
+names += [{str(PROJECT)!r} + "/solutions/*", {str(PROJECT)!r} + "/autograder/*"]
+found = [path for name in names for path in glob.glob(name)]
+print(found)
+"""
+    assert printed(kernel.run_cell(probe, 5)).strip() == "[]"
+
+
+def test_there_is_no_network(kernel):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        run = kernel.run_cell(
+            f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)", 5
+        )
+        assert run.status == "error"
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_the_graders_files_processes_and_environment_are_not_there(kernel, tmp_path, monkeypatch):
+    secret = tmp_path / "gradebook.db"
+    secret.write_text("secret")
+    home = Path.home()
+    probe = f"""
+import os, glob
+print([p for p in {
+        [
+            str(secret),
+            str(PROJECT / "solutions"),
+            str(PROJECT / ".git"),
+            str(home / ".cache"),
+            "/etc/shadow",
+            "/var/log",
+        ]!r
+    } if os.path.exists(p)])
+print(len(glob.glob("/proc/[0-9]*")), {os.getpid()} in map(int, [1]))
+print(sorted(k for k in os.environ if "SECRET" in k))
+"""
+    monkeypatch.setenv("MY_SECRET", "1")
+    with Kernel(SMALL) as locked_in:
+        lines = printed(locked_in.run_cell(probe, 5)).splitlines()
+    assert lines[0] == "[]"
+    assert int(lines[1].split()[0]) <= 3  # bubblewrap's init and the kernel
+    assert lines[2] == "[]"
+
+
+def test_only_the_scratch_folder_can_be_written(kernel):
+    probe = """
+import os, sys
+import cnnlab
+for folder in [os.path.dirname(cnnlab.__file__), sys.prefix, "/usr", "/", "/etc", "/proc/sys"]:
+    try:
+        open(os.path.join(folder, "mine"), "w").close(); print("wrote", folder)
+    except OSError:
+        pass
+open("mine", "w").write("yes"); print(open("mine").read())
+"""
+    assert printed(kernel.run_cell(probe, 5)) == "yes\n"
+
+
+def test_no_process_and_no_file_is_left_behind():
+    with Kernel(SMALL) as kernel:
+        root = kernel.scratch.root
+        kernel.run_cell(
+            "import subprocess\nsubprocess.Popen(['sleep', '4711'], start_new_session=True)", 5
+        )
+    assert not root.exists()
+    time.sleep(0.2)
+    commands = [
+        path.read_bytes()
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if os.access(path, os.R_OK)
+    ]
+    assert not [c for c in commands if b"4711" in c and b"sleep" in c]
+
+
+def test_files_beside_the_notebook_can_be_read(tmp_path):
+    (tmp_path / "helper.py").write_text("ANSWER = 42")
+    with Kernel(SMALL, files={"sub/helper.py": tmp_path / "helper.py"}) as kernel:
+        run = kernel.run_cell("import sys; sys.path.append('sub'); import helper; helper.ANSWER", 5)
+        assert run.outputs[-1]["data"]["text/plain"] == "42"
+
+
+def test_it_runs_without_the_sandbox_when_told_so():
+    with Kernel(SMALL, sandboxed=False) as kernel:
+        assert kernel.run_cell("1 + 1", 10).status == "ok"
+        assert kernel.run_cell("import torch", 5).ename == "ModuleNotFoundError"
+
+
+def test_a_missing_bubblewrap_is_explained():
+    code = (
+        "from autograder.sandbox import check_sandbox\n"
+        "from autograder.errors import NoSandbox\n"
+        "try: check_sandbox()\nexcept NoSandbox as e: print(e)"
+    )
+    environment = {**os.environ, "PATH": str(Path(sys.executable).parent)}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert "apt-get install bubblewrap" in said and "--no-sandbox" in said
+
+
+def test_the_sandbox_of_this_machine_works():
+    assert "bubblewrap" in check_sandbox()

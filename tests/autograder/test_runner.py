@@ -1,0 +1,130 @@
+"""Grading one notebook: seeds, scores, statuses, and what is written into it."""
+
+import pytest
+from nbgrader.utils import determine_grade
+
+from autograder import demo
+from autograder.errors import BadSubmission
+from autograder.runner import grade_file
+from autograder.sandbox import Limits
+
+pytestmark = pytest.mark.slow
+
+
+def without_times(report):
+    return {
+        **report.to_dict(),
+        "timing": {},
+        "questions": [{**q.to_dict(), "seconds": 0} for q in report.questions],
+    }
+
+
+def test_the_same_seed_gives_the_same_report(assignment, right_answers, grade_notebook):
+    wrong = demo.misconception_source(assignment, "conv_backward_naive", "crops_with_minus_pad")
+    notebook = demo.fill_in(assignment, {**right_answers, "conv_backward_naive": wrong})
+    first, second = (grade_notebook(notebook).report for _ in range(2))
+    assert without_times(first) == without_times(second)
+    other = grade_notebook(notebook, seed=first.seed + 1).report
+    assert other.seed != first.seed and other.score == first.score
+
+
+def test_the_solution_is_right_for_any_seed(assignment, right_answers, grade_notebook):
+    for seed in (0, 1, 2**40):
+        report = grade_notebook(demo.fill_in(assignment, right_answers), seed=seed).report
+        assert report.score == sum(q.points for q in assignment.questions)
+
+
+def test_nbgrader_reads_the_scores_that_the_report_says(assignment, right_answers, grade_notebook):
+    wrong = demo.misconception_source(assignment, "conv_cost", "leaves_out_the_biases")
+    graded = grade_notebook(demo.fill_in(assignment, {**right_answers, "conv_cost": wrong}))
+    cells = {
+        c.metadata.nbgrader.grade_id: c for c in graded.notebook.cells if "nbgrader" in c.metadata
+    }
+    for question in graded.report.questions:
+        score, _ = determine_grade(cells[f"{question.id}-tests"])
+        assert score == (0 if question.extra_credit else question.score)
+        assert type(score) is float
+
+
+def test_a_function_in_a_cell_of_ones_own_counts(assignment, right_answers, grade_notebook):
+    """helpers may stand in other cells, before the answer that uses them"""
+    notebook = demo.fill_in(
+        assignment,
+        {
+            **right_answers,
+            "receptive_field": "def receptive_field(layers):\n    return helper(layers)",
+        },
+    )
+    helper = right_answers["receptive_field"].replace("def receptive_field", "def helper")
+    where = [c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells]
+    cell = notebook.cells[0].copy()
+    cell.update(
+        cell_type="code", source=helper, metadata={}, id="mine", outputs=[], execution_count=None
+    )
+    notebook.cells.insert(where.index("receptive_field"), cell)
+    assert grade_notebook(notebook).report.question("receptive_field").status == "passed"
+
+
+def test_a_stub_that_still_raises_is_not_attempted(assignment, grade_notebook):
+    notebook = demo.fill_in(
+        assignment,
+        {
+            "conv_cost": "def conv_cost(*args):\n    # I will do this later\n"
+            "    raise NotImplementedError()"
+        },
+    )
+    assert grade_notebook(notebook).report.question("conv_cost").status == "not attempted"
+
+
+def test_a_cell_that_hangs_costs_itself_only(assignment, right_answers, grade_notebook):
+    answers = {**right_answers, "conv_cost": "while True:\n    pass"}
+    report = grade_notebook(demo.fill_in(assignment, answers), limits=Limits(cell_seconds=1)).report
+    assert [q.id for q in report.questions if q.status != "passed"] == ["conv_cost"]
+    assert any("ran too long" in note for note in report.notes)
+
+
+def test_a_cell_that_ends_python_costs_itself_only(assignment, right_answers, grade_notebook):
+    answers = {**right_answers, "conv_cost": "import os\nos._exit(1)"}
+    report = grade_notebook(demo.fill_in(assignment, answers)).report
+    assert [q.id for q in report.questions if q.status != "passed"] == ["conv_cost"]
+    assert any("ended the Python process" in note for note in report.notes)
+
+
+def test_using_too_much_memory_says_so(assignment, right_answers, grade_notebook):
+    answers = {
+        **right_answers,
+        "conv_cost": "def conv_cost(*args):\n    return np.ones((60_000, 60_000))",
+    }
+    question = grade_notebook(demo.fill_in(assignment, answers)).report.question("conv_cost")
+    assert question.status == "error" and "allocate" in question.tests[0].message
+
+
+def test_demonstrations_are_not_run(assignment, right_answers, grade_notebook):
+    notebook = demo.fill_in(assignment, right_answers)
+    demos = [c for c in notebook.cells if "skip-execution" in c.metadata.get("tags", [])]
+    assert demos
+    graded = grade_notebook(notebook)
+    assert not [
+        c
+        for c in graded.notebook.cells
+        if "skip-execution" in c.metadata.get("tags", []) and c.outputs
+    ]
+
+
+@pytest.mark.parametrize(
+    "make, complaint",
+    [
+        (lambda p: p / "conv_layers.ipynb", "There is no file"),
+        (lambda p: p, "is a folder"),
+        (lambda p: _write(p / "other.ipynb"), "not the name of an assignment"),
+        (lambda p: _write(p / "conv_layers.ipynb"), "not a notebook"),
+    ],
+)
+def test_what_is_no_submission_is_refused_with_a_sentence(tmp_path, make, complaint):
+    with pytest.raises(BadSubmission, match=complaint):
+        grade_file(make(tmp_path))
+
+
+def _write(path):
+    path.write_text("[]")
+    return path

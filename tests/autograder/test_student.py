@@ -1,0 +1,134 @@
+"""The proxy: values, handles, and errors in a learner's words."""
+
+import numpy as np
+import pytest
+
+from autograder.errors import GivenUp, NotDefined, StudentRaised, TimedOut, UnreadableResult
+from autograder.kernel import Kernel
+from autograder.sandbox import Limits
+from autograder.student import Session, Student
+from autograder.wire import Handle
+
+CODE = """
+import numpy as np
+class Net:
+    def __init__(self, scale): self.params = {"W": np.ones(2) * scale}
+    def loss(self, X): return float((X * self.params["W"]).sum())
+def pair(x): return x + 1, (x, {"pad": 1})
+def use(dout, cache): return dout * cache[0]
+def make(scale): return Net(scale)
+def shape(x): return (x.shape, 3)
+def double_in_place(x):
+    x *= 2
+    return x
+def old(x): return np.product(x)
+def later(): raise NotImplementedError()
+def hang():
+    while True: pass
+def odd(): return [np.float32(1.5), np.True_, None, "text", 2**80, {1: 2}, object()]
+"""
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Kernel(Limits(test_seconds=1.0, stops=1)) as kernel:
+        kernel.run_cell(CODE, 10)
+        running = Session(kernel, kernel.restart)
+        yield running
+
+
+@pytest.fixture
+def student(session):
+    session.begin_test()
+    return Student(session)
+
+
+def test_arrays_come_as_values_and_a_cache_as_a_handle(student):
+    out, cache = student.pair(np.arange(3.0))
+    np.testing.assert_array_equal(out, [1, 2, 3])
+    assert isinstance(cache, Handle) and cache.type_name == "tuple"
+
+
+def test_a_handle_goes_back_and_can_be_looked_into(student):
+    x = np.arange(3.0)
+    _, cache = student.pair(x)
+    np.testing.assert_array_equal(student.use(np.full(3, 2.0), cache), 2 * x)
+    np.testing.assert_array_equal(cache[0], x)
+    assert len(cache) == 2 and cache[1]["pad"] == 1
+
+
+def test_an_object_stays_in_the_kernel_and_its_methods_can_be_called(student):
+    net = student.make(3.0)
+    assert net.loss(np.ones(2)) == 6.0
+    np.testing.assert_array_equal(net.params["W"], [3, 3])
+
+
+def test_a_shape_is_a_value_wherever_it_stands(student):
+    assert student.shape(np.zeros((2, 5))) == ((2, 5), 3)
+
+
+def test_every_call_gets_fresh_copies_and_put_shows_what_was_changed(student):
+    x = np.ones(2)
+    student.double_in_place(x)
+    np.testing.assert_array_equal(x, 1)
+    kept = student.put(x)
+    student.double_in_place(kept)
+    np.testing.assert_array_equal(student.get(kept), 2)
+
+
+def test_odd_values_arrive_as_themselves_or_as_handles(student):
+    number, truth, nothing, text, huge, mapping, thing = student.odd()
+    assert number == np.float32(1.5) and isinstance(number, np.float32)
+    assert truth == np.True_ and nothing is None and text == "text"
+    assert {huge.type_name, mapping.type_name, thing.type_name} == {"int", "dict", "object"}
+
+
+def test_a_name_that_does_not_exist_is_explained(student, session):
+    session.why_undefined["missing"] = "Its cell stopped with SyntaxError."
+    with pytest.raises(NotDefined, match="Its cell stopped with SyntaxError"):
+        student.missing(1)
+
+
+def test_an_exception_brings_its_line_and_advice(student):
+    with pytest.raises(StudentRaised, match=r"NumPy 2 removed np\.product: write np\.prod"):
+        student.old(np.ones(3))
+    with pytest.raises(StudentRaised, match="NotImplementedError") as caught:
+        student.later()
+    assert caught.value.ename == "NotImplementedError"
+
+
+def test_what_hangs_is_stopped_and_not_tried_again(student, session):
+    with pytest.raises(TimedOut):
+        student.hang()
+    session.begin_test()
+    with pytest.raises(GivenUp, match="hung or crashed"):
+        student.hang()
+    session.kernel.run_cell(CODE, 10)
+    assert student.shape(np.zeros(1)) == ((1,), 3)
+
+
+def test_a_kernel_that_speaks_nonsense_is_the_students_error(session):
+    broken = """
+kernel = get_ipython().kernel
+def answer(frames): return [b"\\x00 not json"]
+kernel._answer = answer
+"""
+    session.kernel.run_cell(broken, 5)
+    with pytest.raises(UnreadableResult):
+        Student(session).shape(np.zeros(1))
+    session.kernel.run_cell("del kernel._answer", 5)
+
+
+def test_a_kernel_that_forges_a_message_wins_a_value_at_most(session):
+    """the bridge can be replaced: it then returns what the student likes, and no score"""
+    forged = """
+import json
+full = {"t": "dict", "v": [["value", 1e9], ["score", 100]]}
+def answer(frames): return [json.dumps(full).encode()]
+kernel._answer = answer
+"""
+    session.kernel.run_cell(forged, 5)
+    session.calls = []
+    with pytest.raises(UnreadableResult):
+        Student(session).shape(np.zeros(1))
+    session.kernel.run_cell("del kernel._answer", 5)

@@ -1,0 +1,452 @@
+"""Reading a submission: whatever was handed in, there is a notebook to grade or words to read."""
+
+import json
+import os
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograder import submission
+from autograder.errors import BadSubmission, NotReleased
+from autograder.submission import files_beside, load, load_or_empty
+
+NBGRADER = {"locked": False, "task": False, "cell_type": "code", "schema_version": 3}
+STUB = "def f(x):\n    raise NotImplementedError()"
+WRITTEN = "def f(x):\n    return 2 * x"
+
+
+@pytest.fixture(scope="session")
+def assignment(tmp_path_factory):
+    """A released notebook with one question: an import, the answer's cell, its grade cell."""
+    answer = {"grade_id": "f", "solution": True, "grade": False, **NBGRADER}
+    tests = {"grade_id": "f-tests", "solution": False, "grade": True, "points": 2, **NBGRADER}
+    new = nbformat.v4.new_code_cell
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            new("import numpy as np", id="imports"),
+            new(STUB, id="f", metadata={"nbgrader": answer}),
+            new("check(f)", id="f-tests", metadata={"nbgrader": tests | {"locked": True}}),
+        ]
+    )
+    path = tmp_path_factory.mktemp("release") / "layers.ipynb"
+    nbformat.write(notebook, path)
+    return SimpleNamespace(release=path)
+
+
+def notebook(*sources, **changes):
+    """A submission as plain JSON: its first source is the answer's."""
+    cells = [code(source) for source in sources]
+    if cells:
+        cells[0]["metadata"] = {"nbgrader": {"grade_id": "f"}}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells, **changes}
+
+
+def code(source, **changes):
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], **changes}
+
+
+@pytest.fixture
+def hand_in(tmp_path, assignment):
+    """Write what was handed in, text or bytes or JSON, and load it."""
+
+    def write_and_load(content):
+        path = tmp_path / "submitted" / "layers.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        if not isinstance(content, (str, bytes)):
+            content = json.dumps(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return load(path, assignment)
+
+    return write_and_load
+
+
+def sources(loaded):
+    return [cell.source for cell in loaded.notebook.cells]
+
+
+def the_answer(loaded):
+    [cell] = [
+        c for c in loaded.notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "f"
+    ]
+    return cell.source
+
+
+# -- what can be read -------------------------------------------------------------------------
+
+
+def test_a_written_answer_is_read_and_nothing_is_said(hand_in, assignment):
+    released = json.loads(assignment.release.read_text())
+    released["cells"][1]["source"] = WRITTEN
+    loaded = hand_in(released)
+    assert sources(loaded) == ["import numpy as np", WRITTEN, "check(f)"]
+    assert loaded.notes == []
+
+
+def test_a_source_in_lines_is_joined(hand_in):
+    assert the_answer(hand_in(notebook(["def f(x):\n", "    return x"]))) == (
+        "def f(x):\n    return x"
+    )
+
+
+def test_windows_line_ends_become_plain_ones(hand_in):
+    text = json.dumps(notebook(WRITTEN.replace("\n", "\r\n")), indent=1).replace("\n", "\r\n")
+    assert the_answer(hand_in(text)) == WRITTEN
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_unicode_in_its_usual_encodings_is_read(hand_in, encoding):
+    text = json.dumps(notebook("# π"), ensure_ascii=False)
+    data = b"\xff\xfe" * (encoding == "utf-16-le") + text.encode(encoding)
+    loaded = hand_in(data)
+    assert the_answer(loaded) == "# π"
+    assert not any("UTF-8" in note for note in loaded.notes)
+
+
+def test_bytes_that_are_not_utf8_are_replaced_and_told(hand_in):
+    loaded = hand_in(json.dumps(notebook("# caf\u00e9"), ensure_ascii=False).encode("latin-1"))
+    assert the_answer(loaded) == "# caf\ufffd"
+    assert any("not UTF-8" in note for note in loaded.notes)
+
+
+def test_lone_surrogates_are_replaced_so_that_the_notebook_can_be_written(hand_in, tmp_path):
+    loaded = hand_in(notebook("x = '\ud800'", "y = '\udfff'"))
+    nbformat.write(loaded.notebook, tmp_path / "out.ipynb")
+    assert the_answer(loaded) == "x = '?'"
+
+
+def test_surrogates_anywhere_else_leave_a_notebook_that_can_be_written(hand_in, tmp_path):
+    bad = "\ud800"
+    cell = {"id": bad, "cell_type": "markdown", "source": bad, "metadata": {bad: bad}}
+    cell["attachments"] = {bad: {"image/png": bad}, "a.png": {"image/png": bad}}
+    loaded = hand_in(notebook(WRITTEN, metadata={bad: bad}) | {"cells": [cell]})
+    nbformat.write(loaded.notebook, tmp_path / "out.ipynb")
+    nbformat.validate(loaded.notebook)
+
+
+def test_old_worksheets_are_converted(hand_in):
+    old = code("", input=[WRITTEN], metadata={"nbgrader": {"grade_id": "f"}})
+    del old["source"]
+    heading = {"cell_type": "heading", "level": 1, "source": "Layers"}
+    loaded = hand_in({"nbformat": 3, "worksheets": [{"cells": [heading, old]}]})
+    assert the_answer(loaded) == WRITTEN
+    assert any("old format" in note for note in loaded.notes)
+    assert any(note.startswith("1 cells could not be read") for note in loaded.notes)
+
+
+@pytest.mark.parametrize("sheet", [None, 5, [], {}, {"cells": None}, {"cells": 5}, {"cells": "x"}])
+def test_a_worksheet_of_a_wrong_type_counts_as_empty(hand_in, sheet):
+    loaded = hand_in({"worksheets": [sheet]})
+    assert the_answer(loaded) == STUB
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(None, 1, "code", [], {}, {"cell_type": []}, {"cell_type": "heading", "source": "x"}),
+        *(code(None), code(1), code({"a": 1}), code(True)),
+    ],
+    ids=repr,
+)
+def test_a_cell_of_a_wrong_type_is_left_out_and_told(hand_in, cell):
+    loaded = hand_in(notebook(WRITTEN) | {"cells": [*notebook(WRITTEN)["cells"], cell, code("1")]})
+    assert sources(loaded) == [WRITTEN, "check(f)", "1"]
+    assert any(note.startswith("1 cells could not be read") for note in loaded.notes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"metadata": None}, {"metadata": []}, {"metadata": {"nbgrader": "f"}}),
+        *({"metadata": {"nbgrader": {"grade_id": ["f"]}}}, {"outputs": 5}, {"outputs": [None]}),
+        *({"id": 5}, {"id": None}, {"id": ""}, {"id": "no good!"}, {"id": "x" * 70}),
+        *({"attachments": 5}, {"attachments": {"a.png": []}}, {"execution_count": "x"}),
+    ],
+    ids=repr,
+)
+def test_wrong_types_beside_the_source_do_not_lose_it(hand_in, changes):
+    loaded = hand_in(notebook(WRITTEN) | {"cells": [code("1 + 1", **changes)]})
+    assert "1 + 1" in sources(loaded)
+    nbformat.validate(loaded.notebook)
+
+
+def test_parts_of_a_source_that_are_not_text_are_left_out(hand_in):
+    assert the_answer(hand_in(notebook(["a = 1\n", None, 5, ["b"], "c = 2"]))) == "a = 1\nc = 2"
+
+
+def test_a_cell_that_is_too_long_is_left_out(hand_in, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_SOURCE", 100)
+    loaded = hand_in(notebook(WRITTEN, "#" * 101))
+    assert sources(loaded) == [WRITTEN, "check(f)"]
+
+
+def test_cells_beyond_the_limit_are_left_out_and_told(hand_in, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_CELLS", 3)
+    loaded = hand_in(notebook(WRITTEN, "1", "2", "3", "4"))
+    assert sources(loaded) == [WRITTEN, "check(f)", "1", "2"]
+    assert any(note.startswith("2 cells") for note in loaded.notes)
+
+
+def test_only_pictures_are_kept_of_what_was_pasted(hand_in):
+    cell = {
+        "cell_type": "markdown",
+        "source": "![](attachment:a.png)",
+        "metadata": {},
+        "attachments": {
+            "a.png": {"image/png": "QUJD", "text/html": "<script>"},
+            "b.svg": {"image/svg+xml": "<svg onload=x>"},
+            "c.html": {"text/html": "<script>"},
+            'd" onerror="x': {"image/png": "QUJD"},
+            "e.png": {"image/png": '"><script>'},
+        },
+    }
+    loaded = hand_in(notebook(WRITTEN) | {"cells": [cell]})
+    [kept] = [c for c in loaded.notebook.cells if c.cell_type == "markdown"]
+    assert kept.attachments == {"a.png": {"image/png": "QUJD"}}
+
+
+# -- what cannot ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b" ", b"{", b"not json", b"\x89PNG\r\n\x1a\n\0\0", bytes(range(256)), b"\xff\xfe"),
+        *(b"\xff\xfe\0", b"\xff\xfe\0\0{\0\0\0", b"[" * 10**5, b'{"cells": ' + b"9" * 5000 + b"}"),
+        *(b"[]", b"null", b"5", b'"cells"', b"{}", b'{"cells": null}', b'{"cells": {"0": 1}}'),
+        b'{"cells": [{"cell_type": "code", "source": "x',
+    ],
+    ids=lambda content: repr(content[:20]),
+)
+def test_what_is_not_a_notebook_is_refused_in_words_and_counts_as_nothing_handed_in(
+    content, tmp_path, assignment
+):
+    path = tmp_path / "layers.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(BadSubmission, match="is not a notebook"):
+        load(path, assignment)
+    loaded = load_or_empty(path, assignment)
+    assert the_answer(loaded) == STUB
+    assert len(loaded.notes) == 1
+    assert loaded.files == {}
+
+
+def test_a_file_that_is_too_large_is_not_read(hand_in, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_NOTEBOOK", 1000)
+    with pytest.raises(BadSubmission, match="limit"):
+        hand_in(notebook("#" * 1000))
+
+
+def test_a_link_is_refused_even_to_a_good_notebook(tmp_path, assignment):
+    path = tmp_path / "link.ipynb"
+    path.symlink_to(assignment.release)
+    with pytest.raises(BadSubmission, match="link"):
+        load(path, assignment)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "/dev/zero", "nowhere", "layers.ipynb"])
+def test_a_link_to_anything_is_refused(tmp_path, assignment, target):
+    path = tmp_path / "layers.ipynb"
+    path.symlink_to(target)
+    with pytest.raises(BadSubmission):
+        load(path, assignment)
+
+
+def test_a_fifo_does_not_hang(tmp_path, assignment):
+    path = tmp_path / "layers.ipynb"
+    os.mkfifo(path)
+    with pytest.raises(BadSubmission, match="ordinary file"):
+        load(path, assignment)
+
+
+def test_a_folder_is_refused(tmp_path, assignment):
+    path = tmp_path / "layers.ipynb"
+    path.mkdir()
+    with pytest.raises(BadSubmission, match="ordinary file"):
+        load(path, assignment)
+
+
+def test_refusing_leaves_no_file_open(tmp_path, assignment):
+    before = len(os.listdir("/proc/self/fd"))
+    path = tmp_path / "layers.ipynb"
+    path.mkdir()
+    for _ in range(20):
+        load_or_empty(path, assignment)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_a_missing_file_is_refused(tmp_path, assignment):
+    with pytest.raises(BadSubmission, match=r"layers\.ipynb cannot be read"):
+        load(tmp_path / "layers.ipynb", assignment)
+
+
+def test_a_missing_release_is_the_graders_problem(tmp_path):
+    with pytest.raises(NotReleased):
+        load_or_empty(tmp_path / "x.ipynb", SimpleNamespace(release=tmp_path / "none.ipynb"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+CELLS = st.fixed_dictionaries(
+    {
+        "cell_type": st.sampled_from(["code", "markdown", "raw"]) | JSON,
+        "source": st.text(st.characters(exclude_categories=()), max_size=20) | JSON,
+    },
+    optional={
+        "metadata": st.just({"nbgrader": {"grade_id": "f"}})
+        | st.fixed_dictionaries({"nbgrader": JSON})
+        | JSON,
+        "id": st.text(max_size=5) | JSON,
+        "attachments": st.fixed_dictionaries({"a.png": JSON}) | JSON,
+        "outputs": JSON,
+    },
+)
+NOTEBOOKS = JSON | st.fixed_dictionaries(
+    {"cells": st.lists(CELLS | JSON, max_size=4)}, optional={"metadata": JSON, "nbformat": JSON}
+)
+SHEETS = st.fixed_dictionaries(
+    {"worksheets": st.lists(JSON | st.fixed_dictionaries({"cells": st.lists(CELLS)}), max_size=2)}
+)
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(content=NOTEBOOKS | SHEETS)
+def test_any_json_is_a_valid_notebook_with_its_question_once_or_is_refused(
+    content, tmp_path, assignment
+):
+    path = tmp_path / "layers.ipynb"
+    path.write_text(json.dumps(content))
+    loaded = load_or_empty(path, assignment)
+    nbformat.validate(loaded.notebook)
+    nbformat.writes(loaded.notebook).encode()
+    ids = [c.metadata.get("nbgrader", {}).get("grade_id") for c in loaded.notebook.cells]
+    assert [i for i in ids if i] == ["f", "f-tests"]
+    assert loaded.digest()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(content=st.binary(max_size=80))
+def test_any_bytes_give_a_notebook_to_grade(content, tmp_path, assignment):
+    path = tmp_path / "layers.ipynb"
+    path.write_bytes(content)
+    assert the_answer(load_or_empty(path, assignment)) == STUB
+
+
+# -- the files beside -------------------------------------------------------------------------
+
+
+def test_files_are_found_by_their_relative_names(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "helper.py").write_text("x = 1")
+    (tmp_path / "data" / "a b.txt").write_text("a")
+    notes = []
+    assert files_beside(tmp_path, notes) == {
+        "helper.py": tmp_path / "helper.py",
+        "data/a b.txt": tmp_path / "data" / "a b.txt",
+    }
+    assert notes == []
+
+
+def test_notebooks_hidden_files_caches_and_our_own_files_are_left_out(tmp_path):
+    for name in (
+        "layers.ipynb .secret report.json timestamp.txt .git/config data/.hidden "
+        "__pycache__/a.pyc .ipynb_checkpoints/layers.ipynb"
+    ).split():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    notes = []
+    assert files_beside(tmp_path, notes) == {}
+    assert notes == []
+
+
+def test_a_report_in_a_folder_of_its_own_is_the_students(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.json").write_text("{}")
+    assert list(files_beside(tmp_path, [])) == ["mine/report.json"]
+
+
+def test_links_and_fifos_are_left_out_and_told(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("secret")
+    folder = tmp_path / "submitted"
+    folder.mkdir()
+    (folder / "file").symlink_to(outside / "secret.txt")
+    (folder / "folder").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    (folder / "dead").symlink_to("nowhere")
+    os.mkfifo(folder / "fifo")
+    notes = []
+    assert files_beside(folder, notes) == {}
+    assert {note.split()[0] for note in notes} >= {"file", "dead", "fifo"}
+
+
+def test_too_many_files_are_cut_off_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_FILES", 3)
+    for index in range(5):
+        (tmp_path / f"{index}.txt").write_text("x")
+    notes = []
+    assert list(files_beside(tmp_path, notes)) == ["0.txt", "1.txt", "2.txt"]
+    assert len(notes) == 1
+    assert "3.txt" in notes[0]
+
+
+def test_too_many_bytes_are_cut_off_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_FILES_BYTES", 100)
+    (tmp_path / "a").write_bytes(bytes(60))
+    (tmp_path / "b").write_bytes(bytes(60))
+    notes = []
+    assert list(files_beside(tmp_path, notes)) == ["a"]
+    assert len(notes) == 1
+
+
+def test_folders_nested_without_end_end(tmp_path):
+    here = os.getcwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(1100):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    (tmp_path / "z.txt").write_text("found")
+    notes = []
+    assert list(files_beside(tmp_path, notes)) == ["z.txt"]
+    assert len(notes) == 1
+
+
+def test_a_file_name_that_is_not_utf8_can_be_told_in_a_report(tmp_path):
+    os.symlink(b"nowhere", os.fsencode(tmp_path) + b"/caf\xe9")
+    notes = []
+    files_beside(tmp_path, notes)
+    assert notes[0].encode().startswith(b"caf?")
+
+
+# -- the digest -------------------------------------------------------------------------------
+
+
+def test_the_digest_depends_on_sources_and_files_and_on_nothing_else(hand_in, tmp_path):
+    first = hand_in(notebook(WRITTEN, "1")).digest()
+    with_outputs = notebook(WRITTEN, "1", metadata={"name": "somebody"})
+    with_outputs["cells"][1] |= {"outputs": [{"output_type": "stream"}], "execution_count": 7}
+    assert hand_in(with_outputs).digest() == first
+    assert hand_in(notebook(WRITTEN, "2")).digest() != first
+    assert hand_in(notebook(WRITTEN, "1")).digest() == first
+    (tmp_path / "submitted" / "helper.py").write_text("x = 1")
+    with_file = hand_in(notebook(WRITTEN, "1")).digest()
+    assert with_file != first
+    (tmp_path / "submitted" / "helper.py").write_text("x = 2")
+    assert hand_in(notebook(WRITTEN, "1")).digest() not in (first, with_file)

@@ -1,0 +1,79 @@
+"""What many tests share: the assignment, submissions made from it, and one graded class."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+
+from autograder import demo
+from autograder.cohort import ClassResult, grade_class
+from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
+from autograder.gradebook import Course
+from autograder.questions import Assignment, find_assignment
+from autograder.release import to_text
+from autograder.results import Report
+from autograder.runner import Graded, grade_file
+
+
+@pytest.fixture(scope="session")
+def assignment() -> Assignment:
+    found = find_assignment("2_conv_layers")
+    load_misconceptions(found.misconceptions)
+    return found
+
+
+@pytest.fixture(scope="session")
+def right_answers(assignment: Assignment) -> dict[str, str]:
+    return demo.answers(assignment)
+
+
+@pytest.fixture
+def grade_notebook(assignment: Assignment, tmp_path: Path):
+    """Grade a notebook as ``autograder check`` does: from a file, in the sandbox."""
+
+    def grade(notebook: NotebookNode, **options) -> Graded:
+        path = tmp_path / f"{assignment.notebook}.ipynb"
+        path.write_text(to_text(notebook), "utf-8")
+        return grade_file(path, **options)
+
+    return grade
+
+
+@dataclass
+class GradedClass:
+    course: Course
+    result: ClassResult
+
+    def report(self, student: str) -> Report:
+        return next(r for r in self.result.reports if r.student == student)
+
+
+def all_misconceptions(assignment: Assignment) -> dict[str, dict[str, str]]:
+    """Student -> {question: misconception}: every misconception once, one of each question a time.
+
+    So 74 misconceptions need as many notebooks as the question that has most of them.
+    """
+    load_misconceptions(assignment.misconceptions)
+    columns = [[(q.id, name) for name in MISCONCEPTIONS[q.id]] for q in assignment.questions]
+    rows = itertools.zip_longest(*columns)
+    return {f"mutant-{n:02}": dict(filter(None, row)) for n, row in enumerate(rows)}
+
+
+@pytest.fixture(scope="session")
+def graded_class(assignment: Assignment, right_answers, tmp_path_factory) -> GradedClass:
+    """The demonstration's class and all misconceptions, graded as a TA would grade them."""
+    notebooks = demo.make_class(assignment)
+    for student, wrong in all_misconceptions(assignment).items():
+        sources = {q: demo.misconception_source(assignment, q, name) for q, name in wrong.items()}
+        notebooks[student] = demo.fill_in(assignment, {**right_answers, **sources})
+    course = demo.write_course(tmp_path_factory.mktemp("course"), assignment, notebooks)
+    empty = course.folder("submitted", "handed-in-nothing", assignment)
+    empty.mkdir(parents=True)
+    broken = course.folder("submitted", "broken-file", assignment)
+    broken.mkdir(parents=True)
+    (broken / f"{assignment.notebook}.ipynb").write_text('{"cells": [{"cell_type": "co', "utf-8")
+    return GradedClass(course, grade_class(course, assignment))
