@@ -174,7 +174,10 @@ class _Walk:
     def _conclude(
         self, question: Question, run: QuestionRun, source: str, cell: NotebookNode
     ) -> None:
-        name = diagnose(question.id, run.calls, self.references) if run.calls else None
+        name = None
+        if any(not tested.passed for tested in run.calls):
+            with self._timed("diagnosis"):
+                name = diagnose(question.id, run.calls, self.references)
         result = QuestionResult(
             id=question.id,
             points=question.points,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from types import SimpleNamespace
 
 import nbformat
@@ -362,9 +363,9 @@ def test_files_are_found_by_their_relative_names(tmp_path):
 
 def test_notebooks_hidden_files_caches_and_our_own_files_are_left_out(tmp_path):
     for name in (
-        "layers.ipynb .secret report.json timestamp.txt .git/config data/.hidden "
-        "__pycache__/a.pyc .ipynb_checkpoints/layers.ipynb"
-    ).split():
+        *("layers.ipynb", ".secret", "report.json", "timestamp.txt", ".git/config"),
+        *("data/.hidden", "__pycache__/a.pyc", ".ipynb_checkpoints/layers.ipynb"),
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     notes = []
@@ -420,12 +421,14 @@ def test_folders_nested_without_end_end(tmp_path):
         for _ in range(1100):
             os.mkdir("d")
             os.chdir("d")
+        os.chdir(here)
+        (tmp_path / "z.txt").write_text("found")
+        notes = []
+        assert list(files_beside(tmp_path, notes)) == ["z.txt"]
+        assert len(notes) == 1
     finally:
         os.chdir(here)
-    (tmp_path / "z.txt").write_text("found")
-    notes = []
-    assert list(files_beside(tmp_path, notes)) == ["z.txt"]
-    assert len(notes) == 1
+        subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # too deep for shutil.rmtree
 
 
 def test_a_file_name_that_is_not_utf8_can_be_told_in_a_report(tmp_path):
