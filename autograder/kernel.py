@@ -57,52 +57,55 @@ class Kernel:
         if sandboxed:
             check_sandbox()
         self.limits, self.sandboxed, self.files = limits, sandboxed, dict(files)
-        self.alive = False
+        self.alive, self.undo = False, contextlib.ExitStack()
         self.start()
 
     # -- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self.scratch = Scratch()
-        self._copy_files()
-        self.context = zmq.Context()
-        # defaults of every socket of this context: what a kernel may make us hold
-        self.context.setsockopt(zmq.MAXMSGSIZE, self.limits.message)
-        self.context.setsockopt(zmq.RECONNECT_IVL, 5)
-        self.context.setsockopt(zmq.LINGER, 0)
-        self.manager = SandboxKernelManager(
-            scratch=self.scratch,
-            limits=self.limits,
-            sandboxed=self.sandboxed,
-            context=self.context,
-            transport="ipc",
-            ip=str(self.scratch.sockets / "k"),
-            connection_file=str(self.scratch.sockets / "connection.json"),
-        )
-        self.manager.start_kernel()
-        self.client = self.manager.client(context=self.context)
-        self.client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
-        self.shell = self.client.shell_channel.socket
-        self.iopub = self.client.iopub_channel.socket
-        self.alive = True
-        self.idle_after = ""  # the last request that the kernel said it was done with
-        self._wait_until_ready()
+        with contextlib.ExitStack() as undo:  # what was done before a failure is undone
+            self.scratch = Scratch()
+            undo.callback(self.scratch.remove)
+            self._copy_files()
+            context = zmq.Context()
+            undo.callback(context.destroy, linger=0)
+            # defaults of every socket of this context: what a kernel may make us hold
+            context.setsockopt(zmq.MAXMSGSIZE, self.limits.message)
+            context.setsockopt(zmq.RECONNECT_IVL, 5)
+            context.setsockopt(zmq.LINGER, 0)
+            manager = SandboxKernelManager(
+                scratch=self.scratch,
+                limits=self.limits,
+                sandboxed=self.sandboxed,
+                context=context,
+                transport="ipc",
+                ip=str(self.scratch.sockets / "k"),
+                connection_file=str(self.scratch.sockets / "connection.json"),
+            )
+            manager.start_kernel()
+            self.process = manager.provisioner.process
+            undo.callback(manager.cleanup_resources)
+            undo.callback(self._kill)
+            self.client = manager.client(context=context)
+            self.client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
+            undo.callback(self.client.stop_channels)
+            self.shell = self.client.shell_channel.socket
+            self.iopub = self.client.iopub_channel.socket
+            self.alive = True
+            self.idle_after = ""  # the last request that the kernel said it was done with
+            self._wait_until_ready()
+            self.undo = undo.pop_all()
 
     def close(self) -> None:
         """End the sandbox, and all that runs in it, at once."""
         self.alive = False
-        process = self.manager.provisioner.process
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                # bubblewrap, and so all that it holds; without it, the kernel's process group
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            self.manager.provisioner.process = None
-        self.client.stop_channels()
-        with contextlib.suppress(Exception):
-            self.manager.cleanup_resources()
-        self.context.destroy(linger=0)
-        self.scratch.remove()
+        self.undo.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            # bubblewrap, and so all that it holds; without it, the kernel's process group
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def restart(self) -> None:
         self.close()
@@ -131,8 +134,7 @@ class Kernel:
                 welcomed |= message["msg_type"] in ("iopub_welcome", "status")
                 replied |= message["msg_type"] == "kernel_info_reply"
             elif self._dead() or time.monotonic() > deadline:
-                code = self.manager.provisioner.process.poll()
-                self.close()
+                code = self.process.poll()
                 raise GraderError(
                     "The kernel did not start"
                     + (f" (exit code {code})" if code is not None else f" in {START_SECONDS:g} s")
@@ -140,8 +142,7 @@ class Kernel:
                 )
 
     def _dead(self) -> bool:
-        process = self.manager.provisioner.process
-        return process is None or process.poll() is not None
+        return self.process.poll() is not None
 
     # -- conversation -------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class Kernel:
                     return message
             elif self._dead():
                 self.alive = False
-                code = self.manager.provisioner.process.poll()
+                code = self.process.poll()
                 raise KernelDied(what, _how_it_ended(code, self.limits))
             if time.monotonic() > deadline:
                 if interrupted:

@@ -22,6 +22,7 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
     Every question's solution cell is there once, followed by its grade cell as it was released.
     The student's own other cells stay, in their order.
     """
+    cells = _without_copied_ids(cells)
     released = {c.metadata.nbgrader.grade_id: c for c in release.cells if "nbgrader" in c.metadata}
     answers = {i: c for i, c in released.items() if c.metadata.nbgrader.solution}
     chosen = _choose_answers(cells, answers, notes)
@@ -47,6 +48,16 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
     notebook = nbformat.v4.new_notebook(metadata=release.metadata, nbformat_minor=5)
     notebook.cells = _with_unique_ids(restored)
     return notebook
+
+
+def _without_copied_ids(cells: list[dict]) -> list[dict]:
+    """Two cells with one id cannot both be the released one: only the first may be."""
+    seen: set[str] = set()
+    result = []
+    for cell in cells:
+        result.append({**cell, "id": None} if cell["id"] in seen else cell)
+        seen.add(cell["id"])
+    return result
 
 
 def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[str, int]:

@@ -160,27 +160,19 @@ def test_there_is_no_network(kernel):
 def test_the_graders_files_processes_and_environment_are_not_there(kernel, tmp_path, monkeypatch):
     secret = tmp_path / "gradebook.db"
     secret.write_text("secret")
-    home = Path.home()
+    hidden = [secret, PROJECT / "solutions", PROJECT / ".git", Path.home() / ".cache"]
+    paths = [*map(str, hidden), "/etc/shadow", "/var/log"]
     probe = f"""
 import os, glob
-print([p for p in {
-        [
-            str(secret),
-            str(PROJECT / "solutions"),
-            str(PROJECT / ".git"),
-            str(home / ".cache"),
-            "/etc/shadow",
-            "/var/log",
-        ]!r
-    } if os.path.exists(p)])
-print(len(glob.glob("/proc/[0-9]*")), {os.getpid()} in map(int, [1]))
+print([p for p in {paths!r} if os.path.exists(p)])
+print(len(glob.glob("/proc/[0-9]*")))
 print(sorted(k for k in os.environ if "SECRET" in k))
 """
     monkeypatch.setenv("MY_SECRET", "1")
     with Kernel(SMALL) as locked_in:
         lines = printed(locked_in.run_cell(probe, 5)).splitlines()
     assert lines[0] == "[]"
-    assert int(lines[1].split()[0]) <= 3  # bubblewrap's init and the kernel
+    assert int(lines[1]) <= 3  # bubblewrap's init and the kernel
     assert lines[2] == "[]"
 
 

@@ -199,6 +199,7 @@ def test_only_pictures_are_kept_of_what_was_pasted(hand_in):
             "a.png": {"image/png": "QUJD", "text/html": "<script>"},
             "b.svg": {"image/svg+xml": "<svg onload=x>"},
             "c.html": {"text/html": "<script>"},
+            "f.svg": {"image/svg+xml": "QUJD"},
             'd" onerror="x': {"image/png": "QUJD"},
             "e.png": {"image/png": '"><script>'},
         },
