@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 
@@ -250,7 +251,7 @@ def _write_pages(course: Course, assignment: Assignment, result: ClassResult) ->
         page = course.folder("feedback", report.student, assignment) / f"{assignment.notebook}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(student_page(report), "utf-8")
-        pages[report.student] = os.path.relpath(page, course.root)
+        pages[report.student] = quote(os.path.relpath(page, course.root))
     overview = course.root / f"class-{assignment.name}.html"
     overview.write_text(class_page(assignment.name, result.reports, pages), "utf-8")
     return overview

@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 import nh3
 
+TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture from elsewhere would tell who reads the page, when
 MAX_OUTPUTS = 100
 MAX_IMAGE = 4 << 20  # characters of base64, of all of a cell's images together
 
@@ -67,7 +68,7 @@ class Outputs:
         for kind in ("text/plain", "text/html"):
             if isinstance(data.get(kind), str):
                 text = self._take(_writable(data[kind]))
-                kept[kind] = nh3.clean(text) if kind == "text/html" else text
+                kept[kind] = nh3.clean(text, tags=TAGS) if kind == "text/html" else text
         return kept
 
     def _take(self, text: str) -> str:

@@ -93,9 +93,17 @@ def read_markers(path: Path) -> tuple[Question, ...]:
         for decorator in node.decorator_list:
             match decorator:
                 case ast.Call(func=ast.Name(id="question")):
-                    arguments = [ast.literal_eval(argument) for argument in decorator.args]
-                    named = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords}
-                    marked = Question(*arguments, **named)
+                    try:
+                        arguments = [ast.literal_eval(argument) for argument in decorator.args]
+                        named = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords}
+                        marked = Question(*arguments, **named)
+                    except (ValueError, TypeError) as error:
+                        raise BadSource(
+                            f"line {decorator.lineno} of {path.name}: a question's marker holds "
+                            f'plain values, like @question("conv_cost", points=2) ({error})'
+                        ) from None
+                    if not marked.points > 0:
+                        raise BadSource(f"{marked.id} in {path.name} is worth {marked.points}")
                     if marked.id in found:
                         raise BadSource(f"{path.name} has two classes for {marked.id}")
                     found[marked.id] = marked

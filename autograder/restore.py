@@ -9,11 +9,14 @@ metadata, outputs or locked cells can change how it is graded. What was repaired
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 
 import nbformat
 from nbformat import NotebookNode
+
+MAX_PARSED = 100_000  # characters
 
 
 def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> NotebookNode:
@@ -63,10 +66,12 @@ def _without_copied_ids(cells: list[dict]) -> list[dict]:
 def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[str, int]:
     """Question -> index of the submitted cell that answers it."""
     chosen: dict[str, int] = {}
+    defined: list[set[str]] | None = None
     for grade_id, released in answers.items():
         copies = [i for i, cell in enumerate(cells) if cell["grade_id"] == grade_id]
         if not copies and released.cell_type == "code":
-            copies = [i for i, cell in enumerate(cells) if _defines(cell, grade_id)]
+            defined = [_defined_names(cell) for cell in cells] if defined is None else defined
+            copies = [i for i, names in enumerate(defined) if grade_id in names]
             if copies:
                 notes.append(
                     f"The cell of {grade_id} had lost its mark. It was found by the "
@@ -163,17 +168,23 @@ def _with_unique_ids(cells: list[NotebookNode]) -> list[NotebookNode]:
     return cells
 
 
-def _defines(cell: dict, name: str) -> bool:
-    """Whether a code cell defines the function at its top level."""
+def _defined_names(cell: dict) -> set[str]:
+    """The functions and classes that a code cell defines at its top level.
+
+    Cells that no person writes, larger than ``MAX_PARSED``, are only searched: parsing a megabyte
+    takes a second.
+    """
     if cell["cell_type"] != "code":
-        return False
-    try:
-        body = ast.parse(cell["source"]).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return re.search(rf"^(def|class) {re.escape(name)}\b", cell["source"], re.M) is not None
-    return any(
-        isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name for node in body
-    )
+        return set()
+    source = cell["source"]
+    if len(source) <= MAX_PARSED:
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            return {
+                node.name
+                for node in ast.parse(source).body
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            }
+    return set(re.findall(r"^(?:def|class) (\w+)\b", source, re.M))
 
 
 def _same(a: str, b: str) -> bool:

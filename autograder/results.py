@@ -111,9 +111,10 @@ class Report:
     @classmethod
     def from_json(cls, text: str) -> Report:
         data = json.loads(text)
-        if data.get("schema") != SCHEMA:
+        schema = data.get("schema") if isinstance(data, dict) else None
+        if schema != SCHEMA:
             raise ValueError(
-                f"This report has schema {data.get('schema')!r}; this version reads {SCHEMA}. "
+                f"This report has schema {schema!r}; this version reads {SCHEMA}. "
                 "Grade the submission again."
             )
         questions = tuple(

@@ -67,9 +67,10 @@ def test_two_classes_for_one_question_are_refused(hidden):
         read_markers(hidden(twice))
 
 
-def test_points_that_are_computed_are_refused(hidden):
-    with pytest.raises(ValueError):
-        read_markers(hidden('@question("conv", points=half())\nclass A: pass'))
+@pytest.mark.parametrize("points", ["half()", "0", "-1"])
+def test_points_that_are_computed_or_not_above_zero_are_refused(hidden, points):
+    with pytest.raises(BadSource, match=r"plain values|is worth"):
+        read_markers(hidden(f'@question("conv", points={points})\nclass A: pass'))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnknownMarkWarning")
