@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,10 +170,12 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         timeout=SOLUTION_CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(PROJECT)}},
     )
     try:
-        client.execute(env=None)
+        # one thread and fixed hashes: the outputs are the same each time
+        client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"})
     except CellExecutionError as error:
         raise BadSource(f"the solution of {assignment.name} stops:\n{error}") from None
     notebook.metadata = nbformat.from_dict(

@@ -158,6 +158,13 @@ def test_the_solved_notebook_is_fresh_and_shows_no_error(assignment):
     ]
 
 
+@pytest.mark.slow
+def test_solving_the_notebook_again_gives_the_same_bytes(assignment):
+    """pictures included; on another machine fonts and rounding may differ, so only here"""
+    first, second = (releases.to_text(releases.build_solution(assignment)) for _ in range(2))
+    assert first == second
+
+
 def test_an_error_in_a_solved_notebook_is_found(assignment, tmp_path):
     notebook = nbformat.read(assignment.solution, as_version=4)
     code = next(c for c in notebook.cells if c.cell_type == "code")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
+from cnnlab.checks.run import run_steps
 from cnnlab.checks.steps import STEPS, CheckFailed, Grid
 from cnnlab.checks.table import number
 from cnnlab.gradient_check import numeric_gradient
@@ -44,7 +46,12 @@ def whole_number(came, expected: int, call: str, cause: str, known: dict[int, st
         raise CheckFailed(f"{call} gave {came:,}", f"{expected:,}", why)
 
 
-def value_error(run: Callable, call: str, why_not: str):
+def value_error(
+    run: Callable,
+    call: str,
+    why_not: str,
+    cause: str = "// rounds down and hides the rest: test with % before you divide.",
+):
     """run() must raise a ValueError."""
     try:
         came = run()
@@ -53,7 +60,7 @@ def value_error(run: Callable, call: str, why_not: str):
     raise CheckFailed(
         f"{call} gave {came!r}",
         f"a ValueError: {why_not}",
-        "// rounds down and hides the rest: test with % before you divide.",
+        cause,
     )
 
 
@@ -140,8 +147,6 @@ def own_forward(f: Callable, name: str) -> Callable:
 
 def forward_works(f: Callable, name: str) -> None:
     """Run the first steps of the forward function's check, without showing them."""
-    from cnnlab.checks.run import run_steps  # here, because run.py builds on this file's callers
-
     failure, _, _ = run_steps(own_forward(f, name), STEPS[name])
     if failure is not None:
         raise CheckFailed(
@@ -151,17 +156,47 @@ def forward_works(f: Callable, name: str) -> None:
 
 
 def gradient(
-    came, f: Callable, x: np.ndarray, df: np.ndarray, what: str, cause: str, shape_cause: str = ""
+    came,
+    f: Callable,
+    x: np.ndarray,
+    df: np.ndarray,
+    what: str,
+    cause: str,
+    shape_cause: str = "",
+    *,
+    multiples: dict[float, str] | None = None,
+    h: float = 1e-5,
 ) -> None:
-    """came must be the numeric gradient of f at x, when df arrives at f's output."""
+    """came must be the numeric gradient of f at x, when df arrives at f's output.
+
+    ``multiples`` names the mistake behind a gradient that is wrong by just that factor. The layers
+    here are straight lines between kinks, so a large h is exact, and does no harm to a forward
+    function that computes in float32.
+    """
+    numeric = numeric_gradient(lambda moved: f(moved.copy()), x, df, h)
     array(
         came,
-        numeric_gradient(lambda moved: f(moved.copy()), x, df),
+        numeric,
         what,
         cause,
         shape_cause=shape_cause or f"a gradient has the shape of what it belongs to: {x.shape}.",
+        known=[(factor * numeric, why) for factor, why in (multiples or {}).items()],
         source=f"{what}, numeric",
     )
+
+
+@contextmanager
+def unchanged(**arrays: np.ndarray) -> Iterator[None]:
+    """Inside the with block, nobody may write into these arrays."""
+    before = {name: values.copy() for name, values in arrays.items()}
+    yield
+    for name, values in arrays.items():
+        if not np.array_equal(values, before[name]):
+            raise CheckFailed(
+                f"{name} was changed by the call",
+                f"{name} as it was before",
+                f"+= or an assignment into {name}; work on a copy: {name}.copy().",
+            )
 
 
 def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]:

@@ -48,7 +48,9 @@ class CheckFailed(AssertionError):
     ``grids`` are matrices to show beside it.
     """
 
-    def __init__(self, came: str, expected: str = "", cause: str = "", grids: tuple[Grid, ...] = ()):
+    def __init__(
+        self, came: str, expected: str = "", cause: str = "", grids: tuple[Grid, ...] = ()
+    ):
         self.came, self.expected, self.cause, self.grids = came, expected, cause, grids
         self.heading = ""
         super().__init__(came)
