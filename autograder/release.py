@@ -171,6 +171,7 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
+        skip_cells_with_tag="",  # here the demonstrations run too
         resources={"metadata": {"path": str(PROJECT)}},
     )
     try:

@@ -16,6 +16,13 @@ from cnnlab.checks.steps import step
 
 _IMAGE = [[1, 0, 2, 0, 1], [0, 3, 1, 1, 0], [2, 1, 0, 0, 1], [0, 0, 1, 4, 0], [1, 2, 0, 1, 3]]
 _FILTER = [[1, 0, 2], [0, -1, 0], [0, 3, 0]]
+# _IMAGE and _FILTER with pad 1, padded in three wrong ways
+_PADDED_ABOVE = [[0, 3, 0, 6, 0], [0, -1, 9, 1, 3], [2, 6, 5, -1, 3], [0, 4, 1, 8, 13]]
+_PADDED_ABOVE = [[[*_PADDED_ABOVE, [4, 5, 8, 0, 1]]]]
+_PADDED_BELOW = [[5, -1, 3, 3, 1], [1, 8, 13, 0, 0], [8, 0, 1, 9, 1], [0, 8, 0, 1, 0]]
+_PADDED_BELOW = [[[*_PADDED_BELOW, [1, 4, 6, 1, 3]]]]
+_PADDED_EDGE = [[0, 14, 1, 7, 1], [7, 5, -1, 3, 5], [4, 1, 8, 13, 0], [7, 8, 0, 1, 11]]
+_PADDED_EDGE = [[[*_PADDED_EDGE, [2, 6, 8, 3, 10]]]]
 _FLIPPED = (
     "the filter is flipped. A convolution layer lays it on the image as it is "
     "(signal processing calls that cross-correlation)."
@@ -42,10 +49,12 @@ def _(f):
         [[[[5, -1, 3], [1, 8, 13], [8, 0, 1]]]],
         "out",
         "work out the top left number with pencil: 1·1 + 2·2 − 1·3 + 3·1.",
-        shape_cause="out is (N, F, H', W'); a 3×3 filter fits in 3×3 places of a 5×5 image.",
+        shape_cause="out is (N, F, H', W'); a 3×3 filter fits in 3×3 places of a 5×5 image without "
+        "padding: take conv_param['pad'], and count the first place too.",
         known=[
             ([[[[1, 7, 0], [9, 7, 5], [5, 4, -1]]]], _FLIPPED),
             ([[[[5, 4, 1], [-1, 3, 6], [7, 16, -4]]]], _TRANSPOSED),
+            ([[[[5, 1, 8], [-1, 8, 0], [3, 13, 1]]]], "rows and columns of out are exchanged."),
         ],
     )
 
@@ -66,8 +75,14 @@ def _(f):
             ]
         ],
         "out",
-        "zeros belong on all four sides of height and width; not copies of the edge.",
-        shape_cause="with pad 1 a 3×3 filter keeps the size; pad height and width only.",
+        "zeros belong on all four sides of height and width.",
+        shape_cause="the padding is not used, or on one side only: a 3×3 filter with pad 1 keeps "
+        "the size. Pad height and width, nothing else.",
+        known=[
+            (_PADDED_ABOVE, "all zeros are above and to the left. Half belong below and right."),
+            (_PADDED_BELOW, "all zeros are below and to the right. Half belong above and left."),
+            (_PADDED_EDGE, "padded with copies of the edge. Pad with zeros."),
+        ],
     )
 
 
@@ -79,7 +94,14 @@ def _(f):
         [[[[4, 6, 15, 0], [12, 9, 13, 1], [2, 1, 2, 4]]]],
         "out",
         "output (i, j) starts at row i·stride, column j·stride of the padded image.",
-        shape_cause="a 4×6 image gives 3 rows and 4 columns; H and W each have their own size.",
+        shape_cause="the stride is not used for the size of out, or height and width are mixed up: "
+        "a 4×6 image gives 3 rows and 4 columns here.",
+        known=[
+            (
+                [[[[4, 11, 6, 4], [2, 9, 13, 16], [12, 11, 9, 13]]]],
+                "the windows start at every pixel: use i·stride and j·stride.",
+            )
+        ],
     )
 
 
@@ -98,13 +120,16 @@ def _(f):
             stride=1,
             pad=0,
         ),
-        [[[[7.5]], [[-2]]], [[[8.5]], [[-9]]]],
+        [[[[7.5]], [[-4]]], [[[8.5]], [[-9]]]],
         "out",
         "a sum over all channels, then the filter's own bias, once.",
         shape_cause="channels are summed: out has one channel per filter, (2, 2, 1, 1) here.",
         known=[
-            ([[[[7]], [[8]]], [[[8]], [[1]]]], "the bias is not added."),
-            ([[[[8.5]], [[-22]]], [[[9.5]], [[-29]]]], "the bias is added once per channel."),
+            ([[[[7]], [[6]]], [[[8]], [[1]]]], "the bias is not added."),
+            ([[[[8.5]], [[-24]]], [[[9.5]], [[-29]]]], "the bias is added once per channel."),
+            ([[[[13]], [[-114]]], [[[14]], [[-119]]]], "the bias is added inside the sum."),
+            ([[[[7.5]], [[-4]]], [[[7.5]], [[-4]]]], "every output is of the first image."),
+            ([[[[1.5]], [[-9]]], [[[4.5]], [[-10]]]], "only the first channel is used."),
         ],
     )
 
@@ -127,6 +152,14 @@ def _(f):
     array(out, expected, "out", cause)
 
 
+@step("conv_forward_naive", "float32 in, floating point out")
+def _(f):
+    x, w = (_images(page).astype(np.float32) / 8 for page in (_IMAGE, _FILTER))
+    out, _ = parts(f(x, w, np.array([0.5], np.float32), {"stride": 1, "pad": 0}), ("out", "cache"))
+    expected = np.array([[[[5, -1, 3], [1, 8, 13], [8, 0, 1]]]]) / 64 + 0.5
+    array(out, expected, "out", "fractions were lost on the way.", tolerance=1e-5)
+
+
 @step("conv_forward_naive", "x, w and b are left as they were")
 def _(f):
     x, w, b = _images(_IMAGE), _images(_FILTER), np.array([2.0])
@@ -135,10 +168,17 @@ def _(f):
 
 
 _GRADIENTS = ("dx", "dw", "db")
-_WHY_DX = "each output hands dout times the filter to the pixels it saw; add up (+=)."
-_WHY_DW = "each output hands dout times its window of the padded image to its filter; add up."
+_WHY_DX = (
+    "each output hands dout times the filter to the pixels it saw, at i·stride and j·stride; add "
+    "up (+=). Or dx was cut out of its padding at the wrong place."
+)
+_WHY_DW = (
+    "each output hands dout times its window of the padded image, at i·stride and j·stride, to its "
+    "filter; add up (+=)."
+)
 _WHY_DB = "b[f] is added to every output of filter f, in every image: sum over all of them."
 _WHY_DX_SHAPE = "dx has the shape of x, without the padding: (N, C, H, W)."
+_AVERAGED = "divided by the number of images. The loss has averaged already, if at all: only sum."
 
 
 def _backward(f, x, w, b, dout, **conv_param) -> list:
@@ -148,27 +188,32 @@ def _backward(f, x, w, b, dout, **conv_param) -> list:
 
 
 def _numeric(f, x_shape, w_shape, out_shape, seed, **conv_param):
-    """Compare all three gradients with those of the student's own forward function."""
+    """Compare all three gradients with those of the student's own forward function.
+
+    Its numbers are halves and the layer is linear in each of them, so h = 0.5 makes no error.
+    """
     forward = own_forward(f, "conv_forward_naive")
     rng = np.random.default_rng(seed)
-    x, w, b = (rng.standard_normal(shape) for shape in (x_shape, w_shape, w_shape[:1]))
-    dout = rng.standard_normal(out_shape)
-    dx, dw, db = _backward(f, x, w, b, dout, **conv_param)
-    gradient(
-        db, lambda moved: forward(x.copy(), w.copy(), moved, conv_param)[0], b, dout, "db", _WHY_DB
-    )
-    gradient(
-        dw, lambda moved: forward(x.copy(), moved, b.copy(), conv_param)[0], w, dout, "dw", _WHY_DW
-    )
-    gradient(
-        dx,
-        lambda moved: forward(moved, w.copy(), b.copy(), conv_param)[0],
-        x,
-        dout,
-        "dx",
-        _WHY_DX,
-        _WHY_DX_SHAPE,
-    )
+    at = {
+        "x": rng.integers(-6, 7, x_shape) / 2,
+        "w": rng.integers(-6, 7, w_shape) / 2,
+        "b": rng.integers(-6, 7, w_shape[:1]) / 2,
+    }
+    dout = rng.integers(1, 9, out_shape) / 2
+    dx, dw, db = _backward(f, *at.values(), dout, **conv_param)
+    averaged = {1 / len(at["x"]): _AVERAGED} if len(at["x"]) > 1 else None
+
+    def compare(came, name, cause, shape_cause=""):
+        def out(moved):
+            x, w, b = (v.copy() for v in {**at, name: moved}.values())
+            return forward(x, w, b, dict(conv_param))[0]
+
+        what = f"d{name}"
+        gradient(came, out, at[name], dout, what, cause, shape_cause, multiples=averaged, h=0.5)
+
+    compare(db, "b", _WHY_DB)
+    compare(dw, "w", _WHY_DW)
+    compare(dx, "x", _WHY_DX, _WHY_DX_SHAPE)
 
 
 @step("conv_backward_naive", "your own conv_forward_naive is there, and right")
@@ -182,7 +227,7 @@ def _(f):
     dx, dw, db = _backward(f, x, w, b, np.zeros((2, 4, 4, 5)), stride=1, pad=1)
     for came, what, like in [(dx, "dx", x), (dw, "dw", w), (db, "db", b)]:
         cause = "no gradient came in (dout is 0), so none goes out; start from np.zeros."
-        why_shape = _WHY_DX_SHAPE if what == "dx" else f"{what} has the shape of {what[1]}."
+        why_shape = {"dx": _WHY_DX_SHAPE, "db": _WHY_DB}.get(what, "dw has the shape of w.")
         array(came, np.zeros(like.shape), what, cause, shape_cause=why_shape)
 
 
@@ -193,12 +238,18 @@ def _(f):
     dout[0, 0, 1, 2] = 1.0
     dx, dw, db = _backward(f, x, w, np.zeros(1), dout, stride=1, pad=1)
     array(db, [1], "db", _WHY_DB)
-    array(dw, [[[[2, 3], [5, 6]]]], "dw", "dw is the window that this output saw.")
+    array(
+        dw,
+        [[[[2, 3], [5, 6]]]],
+        "dw",
+        "dw is the window of the padded image that this output saw; other places add 0 (+=).",
+    )
     array(
         dx,
         [[[[0, 1, 2], [0, 3, 4], [0, 0, 0]]]],
         "dx",
-        "dx is the filter, laid where this output's window was.",
+        "dx is the filter, laid where this output's window was. The other places add 0 to it (+=), "
+        "and then the padding is cut off on all four sides.",
         shape_cause=_WHY_DX_SHAPE,
         known=[
             ([[[[0, 4, 3], [0, 2, 1], [0, 0, 0]]]], "the filter is flipped."),
@@ -234,6 +285,7 @@ def _(f):
         [[[[5, -1, 3], [1, 8, 13], [8, 0, 1]]]],
         "out",
         "with groups 1 and dilation 1 it does what conv_forward_naive does.",
+        shape_cause="dilation 1 is the usual filter, without gaps between its weights.",
     )
 
 
@@ -273,6 +325,44 @@ def _(f):
             (
                 [[[[21]], [[4300]], [[65]], [[8700.5]]]],
                 "the filters are dealt out in turn; they should be cut in order.",
-            )
+            ),
+            (
+                [[[[201]], [[403]], [[6050]], [[8070.5]]]],
+                "the channels are dealt out in turn; they should be cut in order.",
+            ),
+            (
+                [[[[21]], [[43]], [[65]], [[87.5]]]],
+                "all filters see the channels of the first group.",
+            ),
         ],
+    )
+
+
+@step("conv_forward_general", "as many groups as channels: depthwise")
+def _(f):
+    cause = "each filter has one channel, and sees the one channel of its own group."
+    x = np.array([[[[1, 2]], [[10, 20]], [[100, 200]]]], dtype=np.float64)
+    w = np.array([2.0, 3, 4]).reshape(3, 1, 1, 1)
+    out = _run(f, x, w, stride=1, pad=0, groups=3, dilation=1)
+    array(out, [[[[2, 4]], [[30, 60]], [[400, 800]]]], "out", cause)
+
+
+@step("conv_forward_general", "groups, dilation, padding, stride and bias together")
+def _(f):
+    x = np.arange(15.0).reshape(1, 1, 5, 3)
+    w = _images([[1, 2], [3, -1]])
+    array(
+        _run(
+            f,
+            np.concatenate([x, -x], axis=1),
+            np.concatenate([w, 2 * w]),
+            [0, 100],
+            stride=2,
+            pad=1,
+            groups=2,
+            dilation=2,
+        ),
+        [[[[-4, 12], [-2, 34], [20, 10]], [[108, 76], [104, 32], [60, 80]]]],
+        "out",
+        "pad first, then step by the stride, then look at pixels that are dilation apart.",
     )

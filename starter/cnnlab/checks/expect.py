@@ -17,7 +17,7 @@ _LARGEST_GRID = 8
 
 
 def parts(result, names: Sequence[str]) -> list:
-    """The values of a result that should hold ``len(names)`` of them. A list is as good as a tuple."""
+    """The ``len(names)`` values that a result should hold. A list will do for a tuple."""
     wanted = f"{len(names)} values: ({', '.join(names)})"
     if result is None:
         raise CheckFailed("None", wanted, "a missing return at the end of the function.")

@@ -21,7 +21,11 @@ _WIDE = [
     [5, 2, 1, 3, 7, 4, 8],
     [0, 6, 4, 2, 5, 1, 9],
 ]
-_NOT_SQUARE = "H' comes from the height and pool_height, W' from the width and pool_width."
+_NOT_SQUARE = (
+    "H' comes from the height and pool_height, W' from the width and pool_width. Or the windows "
+    "lie side by side: step by the stride."
+)
+_EVERY_PIXEL = "the windows start at every pixel: use i·stride and j·stride."
 
 
 def _param(height: int, width: int, stride: int) -> dict:
@@ -43,14 +47,19 @@ def _backward(f, forward_name, x, dout, *window):
     return f(dout.copy(), cache)
 
 
-def _numeric(f, forward_name, shape, window, out_shape, cause, seed):
+def _numeric(f, forward_name, shape, window, out_shape, cause, seed, *, multiples=None):
     forward = own_forward(f, forward_name)
     rng = np.random.default_rng(seed)
     # no two numbers alike, nor close: at a tie, the maximum has no gradient
-    x = rng.permutation(np.linspace(-2.0, 2.0, int(np.prod(shape)))).reshape(shape)
-    dout = rng.standard_normal(out_shape)
+    x = rng.permutation(np.arange(float(np.prod(shape)))).reshape(shape) - 12
+    dout = rng.integers(1, 9, out_shape) * 3.0
     dx = _backward(f, forward_name, x, dout, *window)
-    gradient(dx, lambda moved: forward(moved, _param(*window))[0], x, dout, "dx", cause)
+
+    def out(moved):
+        return forward(moved, _param(*window))[0]
+
+    h = 0.25 if "max" in forward_name else 4.0  # large, for a forward function in float32
+    gradient(dx, out, x, dout, "dx", cause, multiples=multiples, h=h)
 
 
 def _leaves_x(f):
@@ -75,7 +84,10 @@ def _(f):
         "out",
         "output (i, j) is the largest number of the window at row i·stride, column j·stride.",
         shape_cause="2×2 windows with stride 2 halve height and width.",
-        known=[([[[[4.5, 3.5], [6.25, 2.25]]]], "that is the mean, not the maximum.")],
+        known=[
+            ([[[[4.5, 3.5], [6.25, 2.25]]]], "that is the mean, not the maximum."),
+            ([[[[9, 9], [9, 9]]]], _EVERY_PIXEL),
+        ],
     )
 
 
@@ -93,7 +105,8 @@ def _(f):
 def _(f):
     x = np.array([[[[1, 2]], [[30, 4]]], [[[5, 60]], [[7, 8]]]], dtype=np.float64)
     cause = "a maximum over the channels or the images too; take it over the window only."
-    array(_run(f, x, 1, 2, 2), [[[[2]], [[30]]], [[[60]], [[8]]]], "out", cause)
+    right = [[[[2]], [[30]]], [[[60]], [[8]]]]
+    array(_run(f, x, 1, 2, 2), right, "out", cause, shape_cause=_NOT_SQUARE)
 
 
 @step("max_pool_forward_naive", "a 4×7 image, windows 2 high and 3 wide")
@@ -106,6 +119,13 @@ def _(f):
         cause,
         shape_cause=_NOT_SQUARE,
     )
+
+
+@step("max_pool_forward_naive", "float32 in, floating point out")
+def _(f):
+    out = _run(f, _images(_IMAGE).astype(np.float32) / 8, 2, 2, 2)
+    expected = np.array([[[[9, 6], [8, 5]]]]) / 8
+    array(out, expected, "out", "fractions were lost on the way.", tolerance=1e-5)
 
 
 @step("max_pool_forward_naive", "x is left as it was")
@@ -143,15 +163,40 @@ def _(f):
                 [[[[0, 0, 0, 0], [0, 1, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]]],
                 "dout is not used: that is the slope of max alone.",
             ),
+            (
+                [[[[0.25, 0.25, 0.5, 0.5]] * 2 + [[0.75, 0.75, 1, 1]] * 2]],
+                "the window shares the gradient, as in average pooling.",
+            ),
+            (
+                [[[[3, 0, 0, 0], [0, 7, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]],
+                "a place within a window was taken for a place in the image.",
+            ),
+            ([[[[0, 0, 0, 0], [0, 10, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]], _EVERY_PIXEL),
         ],
     )
 
 
+@step("max_pool_backward_naive", "a pixel that is the largest of four overlapping windows")
+def _(f):
+    x = _images([[1, 5, 2], [3, 9, 7], [8, 6, 4]])
+    array(
+        _backward(f, "max_pool_forward_naive", x, _images([[1, 2], [3, 4]]), 2, 2, 1),
+        [[[[0, 0, 0], [0, 10, 0], [0, 0, 0]]]],
+        "dx",
+        "the gradients of overlapping windows add up.",
+        known=[([[[[0, 0, 0], [0, 4, 0], [0, 0, 0]]]], "= in place of +=: they add up.")],
+    )
+
+
+@step("max_pool_backward_naive", "numeric gradient: windows that overlap, not square")
+def _(f):
+    why = f"{_WHY_MAX} Where windows overlap, gradients add up (+=)."
+    _numeric(f, "max_pool_forward_naive", (1, 2, 3, 6), (2, 3, 1), (1, 2, 2, 4), why, seed=3)
+
+
 @step("max_pool_backward_naive", "numeric gradient: two images, two channels")
 def _(f):
-    _numeric(
-        f, "max_pool_forward_naive", (2, 2, 4, 4), (2, 2, 2), (2, 2, 2, 2), _WHY_MAX, seed=1
-    )
+    _numeric(f, "max_pool_forward_naive", (2, 2, 4, 4), (2, 2, 2), (2, 2, 2, 2), _WHY_MAX, seed=1)
 
 
 @step("max_pool_backward_naive", "numeric gradient: a 2×9 image, windows 2 high and 3 wide")
@@ -175,6 +220,8 @@ def _(f):
         known=[
             ([[[[18, 14], [25, 9]]]], "that is the sum; divide by the pixels of a window."),
             ([[[[9, 6], [8, 5]]]], "that is the maximum."),
+            ([[[[4.5, 4], [7.25, 4.75]]]], _EVERY_PIXEL),
+            ([[[[4, 3], [6, 2]]]], "fractions are cut off: //, or an array of whole numbers."),
         ],
     )
 
@@ -183,14 +230,25 @@ def _(f):
 def _(f):
     x = np.array([[[[1, 2]], [[30, 4]]], [[[5, 60]], [[7, 8]]]], dtype=np.float64)
     cause = "a mean over the channels or the images too; take it over the window only."
-    array(_run(f, x, 1, 2, 2), [[[[1.5]], [[17]]], [[[32.5]], [[7.5]]]], "out", cause)
+    right = np.array([[[[1.5]], [[17]]], [[[32.5]], [[7.5]]]])
+    known = [(right * 2, "divide by the pixels of a window: pool_height times pool_width.")]
+    array(_run(f, x, 1, 2, 2), right, "out", cause, shape_cause=_NOT_SQUARE, known=known)
 
 
 @step("avg_pool_forward_naive", "a 4×7 image, windows 2 high and 3 wide")
 def _(f):
     expected = np.array([[[[25, 26, 17], [18, 22, 34]]]]) / 6
     cause = "a window has 2 × 3 = 6 pixels; or height and width are exchanged."
-    array(_run(f, _images(_WIDE), 2, 3, 2), expected, "out", cause, shape_cause=_NOT_SQUARE)
+    known = [(expected * 1.5, "divided by pool_height twice. Count the pixels of a window.")]
+    out = _run(f, _images(_WIDE), 2, 3, 2)
+    array(out, expected, "out", cause, shape_cause=_NOT_SQUARE, known=known)
+
+
+@step("avg_pool_forward_naive", "float32 in, floating point out")
+def _(f):
+    out = _run(f, _images(_IMAGE).astype(np.float32) / 8, 2, 2, 2)
+    expected = np.array([[[[4.5, 3.5], [6.25, 2.25]]]]) / 8
+    array(out, expected, "out", "fractions were lost on the way.", tolerance=1e-5)
 
 
 @step("avg_pool_forward_naive", "x is left as it was")
@@ -220,20 +278,48 @@ def _(f):
                 [[[[4, 4, 8, 8], [4, 4, 8, 8], [12, 12, 16, 16], [12, 12, 16, 16]]]],
                 "each pixel gets all of it; a mean divides by the pixels of the window.",
             ),
+            (
+                [[[[0, 0, 0, 0], [0, 4, 0, 8], [12, 0, 0, 0], [0, 0, 0, 16]]]],
+                "only the largest pixel gets it, as in max pooling.",
+            ),
+            ([[[[1, 3, 2, 0], [4, 10, 6, 0], [3, 7, 4, 0], [0, 0, 0, 0]]]], _EVERY_PIXEL),
         ],
+    )
+
+
+@step("avg_pool_backward_naive", "windows that overlap, by hand")
+def _(f):
+    x = _images([[1, 5, 2], [3, 9, 7], [8, 6, 4]])
+    array(
+        _backward(f, "avg_pool_forward_naive", x, _images([[4, 8], [12, 16]]), 2, 2, 1),
+        [[[[1, 3, 2], [4, 10, 6], [3, 7, 4]]]],
+        "dx",
+        "the shares of overlapping windows add up.",
+        known=[([[[[1, 2, 2], [3, 4, 4], [3, 4, 4]]]], "= in place of +=: they add up.")],
     )
 
 
 @step("avg_pool_backward_naive", "numeric gradient: two images, two channels")
 def _(f):
-    _numeric(
-        f, "avg_pool_forward_naive", (2, 2, 4, 4), (2, 2, 2), (2, 2, 2, 2), _WHY_AVG, seed=1
-    )
+    _numeric(f, "avg_pool_forward_naive", (2, 2, 4, 4), (2, 2, 2), (2, 2, 2, 2), _WHY_AVG, seed=1)
 
 
 @step("avg_pool_backward_naive", "numeric gradient: a 2×9 image, windows 2 high and 3 wide")
 def _(f):
-    _numeric(f, "avg_pool_forward_naive", (1, 2, 2, 9), (2, 3, 3), (1, 2, 1, 3), _WHY_AVG, seed=2)
+    multiples = {
+        1.5: "divided by pool_height twice. Count the pixels of a window.",
+        2.0: "divided by the number of windows. Count the pixels of a window.",
+    }
+    _numeric(
+        f,
+        "avg_pool_forward_naive",
+        (1, 2, 2, 9),
+        (2, 3, 3),
+        (1, 2, 1, 3),
+        _WHY_AVG,
+        seed=2,
+        multiples=multiples,
+    )
 
 
 @step("avg_pool_backward_naive", "dout is left as it was")

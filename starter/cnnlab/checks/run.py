@@ -119,7 +119,7 @@ def _usual_cause(error: Exception) -> str:
         return "a cell that was not run (imports, helpers), or a misspelt name."
     if isinstance(error, TypeError) and "positional argument" in text:
         return "the arguments differ from those in the question; keep the ones that came with it."
-    if isinstance(error, TypeError) and "integer" in text and "float" in text:
+    if isinstance(error, TypeError) and "integer" in text and ("float" in text or "got '" in text):
         return "/ gives a float even when it divides evenly; sizes and indices need //."
     if isinstance(error, ValueError) and ("broadcast" in text or "shape" in text):
         return "two arrays of different shapes; print both shapes just before this line."

@@ -27,7 +27,7 @@ def number(value: float) -> str:
 
 @dataclass(frozen=True)
 class CheckTable:
-    """One question's check: the steps that passed, the one that failed (or ""), the rest's count."""
+    """A question's check: the steps that passed, the one that failed (or ""), the others' count."""
 
     question: str
     passed: tuple[str, ...]

@@ -14,11 +14,12 @@ from cnnlab.plots.images import gallery, signals
 from cnnlab.plots.neuron import hand_back, neuron, shared_weights
 from cnnlab.plots.numbers import Box, matrices
 from cnnlab.plots.receptive import stacks
-from cnnlab.plots.windows import layer, places
+from cnnlab.plots.windows import grids, layer, places
 
 __all__ = [
     "Box",
     "gallery",
+    "grids",
     "hand_back",
     "layer",
     "matrices",

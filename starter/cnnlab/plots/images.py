@@ -15,6 +15,7 @@ def gallery(
     images: Mapping[str, np.ndarray],
     columns: int = 4,
     signed: bool = False,
+    same_scale: bool = False,
     true_size: bool = False,
     title: str = "",
 ) -> None:
@@ -27,6 +28,8 @@ def gallery(
         columns: how many images to a row.
         signed: for numbers of both signs, on one scale for all: 0 is white, positive orange,
             negative purple. With a colour bar.
+        same_scale: grey images share one scale: the smallest number of all is black, the largest
+            white.
         true_size: one pixel is as large in every image, so a smaller image looks smaller.
         title: over all of them.
     """
@@ -40,10 +43,14 @@ def gallery(
     axes = np.atleast_1d(grid).ravel()
     largest = max((np.abs(p).max() for p in pixels.values()), default=1.0) or 1.0
     room = np.max([p.shape[:2] for p in pixels.values()], axis=0)
+    darkest = min((p.min() for p in pixels.values()), default=0.0)
+    brightest = max((p.max() for p in pixels.values()), default=1.0)
     shown = None
     for ax, (name, image) in zip(axes, pixels.items(), strict=False):
         if signed:
             shown = ax.imshow(image, cmap="PuOr_r", vmin=-largest, vmax=largest)
+        elif same_scale:
+            ax.imshow(image, cmap="gray", vmin=darkest, vmax=brightest)
         else:
             ax.imshow(image, cmap="gray")
         ax.set_title(name)
@@ -83,12 +90,18 @@ def signals(lines: Mapping[str, np.ndarray], xlabel: str = "time") -> None:
         xlabel: what runs along.
     """
     figure, axes = plt.subplots(
-        len(lines), 1, figsize=(WIDTH, 1.6 * len(lines)), sharex=True, sharey=True,
-        layout="constrained", squeeze=False,
-    )  # fmt: skip
+        len(lines),
+        1,
+        figsize=(WIDTH, 1.6 * len(lines)),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
     longest = max(len(line) for line in lines.values())
     for ax, (name, line) in zip(axes[:, 0], lines.items(), strict=True):
         ax.plot((longest - len(line)) / 2 + np.arange(len(line)), line, color=BLUE, linewidth=1.5)
         ax.set_title(name, loc="left")
         ax.grid(alpha=0.3)
     axes[-1, 0].set_xlabel(xlabel)
+    figure.supylabel("value", fontsize=11)

@@ -10,8 +10,13 @@ from matplotlib.patches import Circle
 from cnnlab.plots.style import BLUE, COLOURS, GREY, INK, ORANGE, WIDTH, canvas, picture
 
 
+def _factor(value: float) -> str:
+    """A number as it stands after a multiplication sign."""
+    return f"({_short(value)})" if value < 0 else _short(value)
+
+
 def _short(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    return f"{value + 0.0:g}".replace("-", "−")  # + 0.0 makes -0.0 a plain 0
 
 
 @picture
@@ -30,14 +35,20 @@ def neuron(inputs: Sequence[float], weights: Sequence[float], bias: float) -> No
     products = inputs * weights
     for i, (x, w, product) in enumerate(zip(inputs, weights, products, strict=True)):
         y = (n - 1 - i) * step
-        axes.plot([0.8, 7.2], [y, middle], color=GREY, linewidth=1 + abs(w) / 2, zorder=1)
+        axes.plot([0.33, 7.25], [y, middle], color=GREY, linewidth=1 + abs(w) / 2, zorder=1)
         axes.text(0, y, _short(x), ha="center", va="center", fontsize=11, zorder=3)
         axes.add_patch(Circle((0, y), 0.33, facecolor="white", edgecolor=BLUE, linewidth=1.6))
         axes.text(
-            2.3, y + (middle - y) * 1.5 / 6.4, f"× {_short(w)} = {_short(product)}",
-            ha="center", va="center", fontsize=10, color=INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2}, zorder=2,
-        )  # fmt: skip
+            2.3,
+            y + (middle - y) * 1.5 / 6.4,
+            f"× {_factor(w)} = {_short(product)}",
+            ha="center",
+            va="center",
+            fontsize=10,
+            color=INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
+            zorder=2,
+        )
     axes.add_patch(Circle((8.1, middle), 0.9, facecolor=BLUE + "30", edgecolor=BLUE, linewidth=2))
     axes.text(8.1, middle, f"sum\n{_short(products.sum())}", ha="center", va="center", fontsize=11)
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.5}
@@ -72,9 +83,13 @@ def shared_weights(inputs: int = 7, kernel: int = 3) -> None:
             axes.plot([j, x], [0, 3], color=GREY, linewidth=0.9, zorder=1)
         for k in range(kernel):
             axes.plot(
-                [shift + i + k, shift + x], [0, 3], color=COLOURS[k], linestyle=styles[k],
-                linewidth=2, zorder=1,
-            )  # fmt: skip
+                [shift + i + k, shift + x],
+                [0, 3],
+                color=COLOURS[k],
+                linestyle=styles[k],
+                linewidth=2,
+                zorder=1,
+            )
     for left in (0, shift):
         for j in range(inputs):
             axes.plot(left + j, 0, "o", markersize=12, mfc="white", mec=INK, mew=1.6, zorder=2)
@@ -103,19 +118,22 @@ def hand_back(dout: Sequence[float], weights: Sequence[float], dx: Sequence[floa
     """
     wide, high = 3.4, 3.2
     _, axes = canvas(WIDTH, 3.5)
-    arrow = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.5, "shrinkA": 15, "shrinkB": 15}
+    arrow = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.5, "shrinkA": 20, "shrinkB": 20}
     for i, gradient in enumerate(dout):
         x = (i + (len(weights) - 1) / 2) * wide
         for k, weight in enumerate(weights):
             end = (i + k) * wide
             axes.annotate("", (end, 0), (x, high), arrowprops=arrow)
-            at = 0.5
             axes.text(
-                x + (end - x) * at, high * (1 - at),
-                f"{_short(gradient)} × {_short(weight)}".replace("× −", "× −"),
-                ha="center", va="center", fontsize=11, color=ORANGE if weight < 0 else BLUE,
+                (x + end) / 2,
+                high / 2,
+                f"{_short(gradient)} × {_factor(weight)}",
+                ha="center",
+                va="center",
+                fontsize=11,
+                color=ORANGE if weight < 0 else BLUE,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-            )  # fmt: skip
+            )
         axes.add_patch(Circle((x, high), 0.48, facecolor=BLUE + "30", edgecolor=BLUE, lw=1.8))
         axes.text(x, high, _short(gradient), ha="center", va="center", fontsize=12)
     for j, gradient in enumerate(dx):

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from cnnlab.plots.style import COLOURS, GREY, INK, PALE, WIDTH, canvas, picture
 
-_CELL = 0.44  # inches
+_CELL = 0.48  # inches
 _TINT = "2e"  # how much of a box's colour fills it, as the last two digits of an RGBA colour
 
 
@@ -72,11 +72,16 @@ def _one(axes, page: np.ndarray, start: float, top: float, boxes: Sequence[Box])
             corner = (start + column, top + row)
             axes.add_patch(Rectangle(corner, 1, 1, facecolor="white", edgecolor=PALE))
             value = page[row, column]
-            words = "?" if np.isnan(value) else f"{value:g}".replace("-", "−")
+            words = "?" if np.isnan(value) else f"{value + 0.0:g}".replace("-", "−")
             axes.text(
-                corner[0] + 0.5, corner[1] + 0.5, words,
-                ha="center", va="center", fontsize=12 if len(words) < 4 else 10, color=INK,
-            )  # fmt: skip
+                corner[0] + 0.5,
+                corner[1] + 0.5,
+                words,
+                ha="center",
+                va="center",
+                fontsize=12 if len(words) < 4 else 10,
+                color=INK,
+            )
     axes.add_patch(Rectangle((start, top), columns, rows, fill=False, edgecolor=GREY))
     for box in boxes:
         colour = COLOURS[box.colour]
@@ -89,5 +94,5 @@ def _one(axes, page: np.ndarray, start: float, top: float, boxes: Sequence[Box])
                 facecolor=colour + _TINT,
                 edgecolor=colour,
                 linewidth=2,
-            )  # fmt: skip
+            )
         )

@@ -35,10 +35,15 @@ def stacks(positions: Mapping[str, Sequence[Sequence[float]]], kernel: int = 3) 
                         axes.plot(*ends, color=GREY, linewidth=1.2, zorder=1)
                 top = level == len(layers) - 1
                 axes.plot(
-                    start + place, 1.6 * level, "o", markersize=11, zorder=2,
-                    markerfacecolor=BLUE if top else "white", markeredgecolor=BLUE,
+                    start + place,
+                    1.6 * level,
+                    "o",
+                    markersize=11,
+                    zorder=2,
+                    markerfacecolor=BLUE if top else "white",
+                    markeredgecolor=BLUE,
                     markeredgewidth=1.8,
-                )  # fmt: skip
+                )
         words = f"sees {len(layers[0])} pixels"
         middle = left + spans[name] / 2
         axes.text(middle, -0.55, words, ha="center", va="top", fontsize=11, color=INK)

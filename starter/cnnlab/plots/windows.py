@@ -6,7 +6,59 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.patches import Polygon, Rectangle
 
-from cnnlab.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, WIDTH, canvas, picture
+from cnnlab.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PINK,
+    WIDTH,
+    canvas,
+    picture,
+)
+
+
+@picture
+def grids(side: int, kernel: int, starts: Mapping[str, Sequence[int]]) -> None:
+    """Draw square images as grids, each with windows along its upper edge.
+
+    Args:
+        side: pixels along each side of the image.
+        kernel: the windows' side.
+        starts: title -> the first column of each window, up to three. A window that hangs over
+            the edge is drawn dashed.
+    """
+    hang = max(0, max(s for row in starts.values() for s in row) + kernel - side)
+    gap = 1.6
+    across = len(starts) * (side + hang) + (len(starts) - 1) * gap
+    scale = min(0.42, WIDTH / across)
+    _, axes = canvas(across * scale, (side + 1.5) * scale)
+    for number, (title, row) in enumerate(starts.items()):
+        left = number * (side + hang + gap)
+        for i in range(side * side):
+            corner = (left + i % side, i // side)
+            axes.add_patch(Rectangle(corner, 1, 1, facecolor="white", edgecolor=PALE))
+        axes.add_patch(Rectangle((left, 0), side, side, fill=False, edgecolor=GREY))
+        axes.text(left + side / 2, -0.35, title, ha="center", va="bottom", fontsize=11)
+        for count, start in enumerate(row):
+            fits = start + kernel <= side
+            colour = (BLUE, GREEN, PINK)[count] if fits else ORANGE
+            inset = 0.05 + 0.08 * count  # so that windows that overlap can be told apart
+            axes.add_patch(
+                Rectangle(
+                    (left + start + inset, inset),
+                    kernel - 2 * inset,
+                    kernel - 2 * inset,
+                    facecolor=colour + "26",
+                    edgecolor=colour,
+                    linewidth=2.2,
+                    linestyle="-" if fits else "--",
+                )
+            )
+    axes.set_xlim(-0.1, across + 0.1)
+    axes.set_ylim(side + 0.2, -1.3)
 
 
 @picture
@@ -36,9 +88,14 @@ def places(side: int, kernel: int, starts: Mapping[str, Sequence[int]], pad: int
             )
             label = "0" if zero else str(i - pad + 1)
             axes.text(
-                left + i + 0.5, 0.5, label, ha="center", va="center", fontsize=10,
+                left + i + 0.5,
+                0.5,
+                label,
+                ha="center",
+                va="center",
+                fontsize=10,
                 color=GREY if zero else INK,
-            )  # fmt: skip
+            )
         axes.text(left + total / 2, -0.35, title, ha="center", va="bottom", fontsize=11)
         for count, start in enumerate(row):
             y = 1.35 + 0.62 * count
@@ -52,7 +109,7 @@ def places(side: int, kernel: int, starts: Mapping[str, Sequence[int]], pad: int
                     edgecolor=BLUE if fits else ORANGE,
                     linestyle="-" if fits else "--",
                     linewidth=1.8,
-                )  # fmt: skip
+                )
             )
         fitting = sum(start + kernel <= total for start in row)
         words, colour = f"{fitting} places", INK
@@ -72,7 +129,8 @@ def layer(
 
     Args:
         in_shape, filter_shape: (channels, height, width).
-        out_shape: (filters, height, width); a None is written as "?".
+        out_shape: (filters, height, width). With None for height and width they are written as
+            "?", and the box is dashed.
     """
     _, axes = canvas(WIDTH, 2.9)
     parts = [
@@ -81,9 +139,12 @@ def layer(
         (11.4, out_shape, GREEN, "output"),
     ]
     for left, shape, colour, name in parts:
-        depth, height = (3 if n is None else n for n in shape[:2])
+        depth, height = shape[0], shape[1] or 0
         tall = 3.6 if height >= 16 else 1.0
-        _box(axes, left, (3.6 - tall) / 2, tall, 0.35 + 0.11 * depth, colour)
+        style = "-"
+        if shape[1] is None:
+            tall, style = 2.6, "--"
+        _box(axes, left, (3.6 - tall) / 2, tall, 0.35 + 0.11 * depth, colour, style)
         words = " x ".join("?" if n is None else str(n) for n in shape)
         centre = left + (tall + 0.35 + 0.11 * depth) / 2
         axes.text(centre, -0.35, f"{name}\n{words}", ha="center", va="top", fontsize=11)
@@ -93,7 +154,7 @@ def layer(
     axes.set_ylim(-1.9, 5.2)
 
 
-def _box(axes, left: float, bottom: float, tall: float, deep: float, colour: str) -> None:
+def _box(axes, left: float, bottom: float, tall: float, deep: float, colour: str, style: str):
     """A box seen from the front and above: tall x tall in front, going deep to the back."""
     right, top = left + tall, bottom + tall
     back = deep * 0.8
@@ -111,4 +172,8 @@ def _box(axes, left: float, bottom: float, tall: float, deep: float, colour: str
         ),
     ]
     for corners, tint in faces:
-        axes.add_patch(Polygon(corners, facecolor=colour + tint, edgecolor=colour, linewidth=1.5))
+        axes.add_patch(
+            Polygon(
+                corners, facecolor=colour + tint, edgecolor=colour, linewidth=1.5, linestyle=style
+            )
+        )

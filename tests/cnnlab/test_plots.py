@@ -1,0 +1,130 @@
+"""The notebooks' pictures: they show once, return nothing, and can be read."""
+
+import inspect
+import itertools
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from cnnlab import plots
+
+GREY = np.arange(12.0).reshape(3, 4)
+
+# every function, as the notebook calls it, and at its limits
+PICTURES = {
+    "gallery": lambda: plots.gallery({"one": GREY, "two\nlines": GREY[None], "colour": [GREY] * 3}),
+    "gallery, signed": lambda: plots.gallery({"a": -GREY, "b": GREY}, columns=1, signed=True),
+    "gallery, true size": lambda: plots.gallery(
+        {"49 wide": np.ones((49, 49)), "13 wide": np.ones((13, 13))}, true_size=True, title="sizes"
+    ),
+    "gallery of zeros": lambda: plots.gallery({"nothing": np.zeros((4, 4))}, signed=True),
+    "signals": lambda: plots.signals({"long": np.arange(9.0), "short": np.arange(5.0)}),
+    "matrices": lambda: plots.matrices(
+        {"a long title": GREY, "row": [1, np.nan, -2.5], "b": [[-0.0]]},
+        boxes={"a long title": [plots.Box(0, 1, 2, 2), plots.Box(2, 3, colour=5)]},
+        signs="*→",
+    ),
+    "grids": lambda: plots.grids(7, 3, {"stride 1": [0, 1, 2], "stride 3": [0, 3, 6]}),
+    "places": lambda: plots.places(
+        7, 3, {"stride 1": [0, 1, 2, 3, 4], "stride 2": [0, 2, 4], "stride 3": [0, 3, 6]}
+    ),
+    "places, padded": lambda: plots.places(5, 3, {"pad 1": [0, 1, 2, 3, 4]}, pad=1),
+    "layer": lambda: plots.layer((3, 32, 32), (3, 5, 5), (10, None, None)),
+    "layer, all known": lambda: plots.layer((3, 32, 32), (3, 5, 5), (10, 32, 32)),
+    "stacks": lambda: plots.stacks(
+        {"two layers": [[0, 1, 2, 3, 4], [1, 2, 3], [2]], "one layer": [[0, 1, 2], [1]]}
+    ),
+    "neuron": lambda: plots.neuron([1, 2, 0, 0, 1, 3, 2, 0, 1], [1, 0, -1, 0, 2, 0, 0, 0, 1], 1),
+    "shared_weights": lambda: plots.shared_weights(inputs=7, kernel=3),
+    "hand_back": lambda: plots.hand_back([1, 0, 3], [2, -1], [2, -1, 6, -3]),
+}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The figures that were shown, newest last."""
+    figures = []
+
+    def show():
+        assert len(plt.get_fignums()) == 1
+        figures.append(plt.gcf())
+        FigureCanvasAgg(plt.gcf()).draw()
+
+    monkeypatch.setattr(plt, "show", show)
+    plt.close("all")
+    yield figures
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_shown_once_without_a_word(name, shown, capsys):
+    settings = dict(plt.rcParams)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert PICTURES[name]() is None
+    assert len(shown) == 1
+    assert capsys.readouterr() == ("", "")
+    assert dict(plt.rcParams) == settings
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_all_words_can_be_read(name, shown):
+    PICTURES[name]()
+    (figure,) = shown
+    words = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert words
+    assert min(text.get_fontsize() for text in words) >= 10
+    assert figure.get_size_inches()[0] <= 8.5  # wider ones are made smaller by the notebook
+    boxes = [(text.get_text(), text.get_window_extent()) for text in words]
+    for (first, a), (second, b) in itertools.combinations(boxes, 2):
+        assert not a.padded(-0.5).overlaps(b.padded(-0.5)), f"{first!r} lies over {second!r}"
+
+
+def test_every_function_has_a_picture_here_and_a_docstring():
+    functions = {name for name in plots.__all__ if inspect.isfunction(getattr(plots, name))}
+    assert functions == {name.split(",")[0].split(" of ")[0] for name in PICTURES}
+    assert all(getattr(plots, name).__doc__ for name in functions)
+
+
+def test_channels_first_becomes_a_colour_picture(shown):
+    red = np.zeros((3, 2, 5))
+    red[0] = 2  # brighter than bright: cut off
+    plots.gallery({"red": red})
+    pixels = shown[0].axes[0].images[0].get_array()
+    assert pixels.shape == (2, 5, 3)
+    assert (pixels == [1, 0, 0]).all()
+
+
+def test_signed_images_share_one_scale_with_0_in_the_middle(shown):
+    plots.gallery({"small": [[1.0, 0.0]], "large": [[-4.0, 2.0]]}, signed=True)
+    limits = {ax.images[0].get_clim() for ax in shown[0].axes[:2]}
+    assert limits == {(-4.0, 4.0)}
+
+
+def test_grey_images_are_stretched_each_by_itself_or_all_alike(shown):
+    for same_scale in (False, True):
+        plots.gallery({"dark": [[0.0, 1.0]], "bright": [[2.0, 4.0]]}, same_scale=same_scale)
+        plt.close("all")
+    each, alike = ([ax.images[0].get_clim() for ax in figure.axes] for figure in shown)
+    assert each == [(0, 1), (2, 4)]
+    assert alike == [(0, 4), (0, 4)]
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4, 4), (1, 3, 4, 4)])
+def test_what_is_no_image_is_refused(shape):
+    with pytest.raises(ValueError, match=r"shape \(H, W\)"):
+        plots.gallery({"?": np.zeros(shape)})
+
+
+def test_the_hanging_window_is_marked(shown):
+    plots.places(7, 3, {"stride 3": [0, 3, 6]})
+    assert "hangs over the edge" in [text.get_text() for text in shown[0].axes[0].texts]
+
+
+def test_minus_zero_is_written_as_zero(shown):
+    plots.matrices({"a": [[-0.0, -1.0]]})
+    assert [text.get_text() for text in shown[0].axes[0].texts[:2]] == ["0", "−1"]
