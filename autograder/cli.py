@@ -136,15 +136,20 @@ def grade(
         def show(phase: str, done: int, total: int) -> None:
             bars.update(tasks[phase], completed=done, total=total, visible=True)
 
-        result = grade_class(
-            Course.open(course),
-            found,
-            students=student,
-            workers=workers,
-            sandboxed=not no_sandbox,
-            fresh=fresh,
-            progress=show,
-        )
+        try:
+            result = grade_class(
+                Course.open(course),
+                found,
+                students=student,
+                workers=workers,
+                sandboxed=not no_sandbox,
+                fresh=fresh,
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            bars.stop()
+            complain.print("Stopped. What was graded is remembered: the same command goes on.")
+            raise typer.Exit(130) from None
     print_class(result.reports)
     for name, problem in sorted(result.failures.items()):
         complain.print(f"[red]not graded:[/] {escape(name)}: {escape(problem)}")
@@ -279,6 +284,3 @@ def main() -> None:
     except GraderError as error:
         complain.print(f"[red]autograder:[/] {escape(str(error))}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        complain.print("\nStopped. What had been graded is remembered: the same command goes on.")
-        sys.exit(130)

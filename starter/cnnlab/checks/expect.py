@@ -148,6 +148,11 @@ def own_forward(f: Callable, name: str) -> Callable:
 def forward_works(f: Callable, name: str) -> None:
     """Run the first steps of the forward function's check, without showing them."""
     failure, _, _ = run_steps(own_forward(f, name), STEPS[name])
+    if failure is not None and "not written yet" in failure.came:
+        raise CheckFailed(
+            f"your {name} is not written yet. This check compares your gradient with the numeric "
+            "gradient of that function, so write it first."
+        )
     if failure is not None:
         raise CheckFailed(
             f"your {name} does not pass its own check yet. This check compares your gradient with "

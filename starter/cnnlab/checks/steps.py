@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,13 +59,25 @@ class CheckFailed(AssertionError):
     def __str__(self) -> str:
         lines = [self.heading] if self.heading else []
         if self.expected:
-            lines += [f"  came:      {self.came}", f"  expected:  {self.expected}"]
+            lines += [_wrapped("came:", self.came), _wrapped("expected:", self.expected)]
         else:
             lines.append(f"  {self.came}")
         if self.cause:
-            lines.append(f"  usually:   {self.cause}")
+            lines.append(_wrapped("usually:", self.cause))
         return "\n".join(lines)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints in place of a traceback: our own frames would teach nobody."""
         return [f"\x1b[31mCheckFailed\x1b[0m: {self}"]
+
+
+def _wrapped(label: str, text: str) -> str:
+    """The text beside its label, in lines that a notebook's error box does not break in words."""
+    return textwrap.fill(
+        f"{label:<10} {text}",
+        width=88,
+        initial_indent="  ",
+        subsequent_indent=" " * 13,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
