@@ -151,7 +151,7 @@ def forward_works(f: Callable, name: str) -> None:
     if failure is not None and "not written yet" in failure.came:
         raise CheckFailed(
             f"your {name} is not written yet. This check compares your gradient with the numeric "
-            "gradient of that function, so write it first."
+            f"gradient of that function, so write it first; then run check({name})."
         )
     if failure is not None:
         raise CheckFailed(
