@@ -20,14 +20,23 @@ import numpy  # noqa: F401 (now, so that no cell pays for it)
 import wire  # beside this file
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
 
 MAX_MESSAGE = 2000  # characters of an exception's text
+
+
+class StayingShell(ZMQInteractiveShell):
+    """IPython, but ``exit()`` in a cell does not end the kernel: the questions after it count."""
+
+    def ask_exit(self) -> None:
+        pass
 
 
 class GraderKernel(IPythonKernel):
     """ipykernel, with one more request: run this function on these arrays."""
 
     largest_message = 0
+    shell_class = StayingShell
     msg_types = [*IPythonKernel.msg_types, "grader_request"]  # noqa: RUF012 (ipykernel's way)
 
     def grader_request(self, socket, ident, parent) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from .sandbox import Limits, Scratch, check_sandbox, kernel_spec
 
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
+MAX_JSON = 8 << 20  # bytes of one message without its buffers; pictures come as base64
 IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
 
 
@@ -71,6 +73,7 @@ class Kernel:
             undo.callback(context.destroy, linger=0)
             # defaults of every socket of this context: what a kernel may make us hold
             context.setsockopt(zmq.MAXMSGSIZE, self.limits.message)
+            context.setsockopt(zmq.RCVHWM, 200)
             context.setsockopt(zmq.RECONNECT_IVL, 5)
             context.setsockopt(zmq.LINGER, 0)
             manager = SandboxKernelManager(
@@ -92,6 +95,7 @@ class Kernel:
             self.shell = self.client.shell_channel.socket
             self.iopub = self.client.iopub_channel.socket
             self.alive = True
+            self.memory_at_start = _own_memory()
             self.idle_after = ""  # the last request that the kernel said it was done with
             self._wait_until_ready()
             self.undo = undo.pop_all()
@@ -187,6 +191,11 @@ class Kernel:
         poller.register(self.shell, zmq.POLLIN)
         poller.register(self.iopub, zmq.POLLIN)
         while True:
+            if _own_memory() - self.memory_at_start > self.limits.backlog:
+                # ØMQ holds what was sent and not yet read; only ending the sender stops it
+                self.alive = False
+                self._kill()
+                raise KernelDied(what, "it sent more to the grader than any notebook needs")
             poller.poll(100)
             self._read_outputs(message_id, outputs)
             message = self._receive(self.shell, 0)
@@ -232,8 +241,14 @@ class Kernel:
         """One message, or None. What does not parse, or is not signed, is nothing."""
         if wait and not socket.poll(wait):
             return None
+        session = self.client.session
         try:
-            _, message = self.client.session.recv(socket, zmq.NOBLOCK, copy=False)
+            frames = socket.recv_multipart(zmq.NOBLOCK)
+            _, frames = session.feed_identities(frames)
+            # signature, header, parent, metadata, content: JSON, which grows when it is parsed
+            if sum(map(len, frames[:5])) > MAX_JSON:
+                return None
+            message = session.deserialize(frames)
         except Exception:  # whatever the bytes were; they came from the student's side
             return None
         if not (
@@ -248,6 +263,14 @@ class Kernel:
 def _answers(message: dict, message_id: str) -> bool:
     parent = message.get("parent_header")
     return isinstance(parent, dict) and parent.get("msg_id") == message_id
+
+
+def _own_memory() -> int:
+    """Bytes of memory that the grader's own process holds; 0 where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _how_it_ended(code: int | None, limits: Limits) -> str:

@@ -61,6 +61,7 @@ class Limits:
     file_size: int = 64 << 20
     processes: int = 1024
     message: int = 64 << 20  # one message from the kernel
+    backlog: int = 512 << 20  # what the kernel has sent, and the grader not yet read
     output: int = 1 << 20  # text that one cell may print; images count apart
     stops: int = 2  # a function that hung or crashed so often is not called again
     without: tuple[str, ...] = field(default=WITHOUT)

@@ -19,6 +19,7 @@ NUMBER_KINDS = "biufc"  # bool, int, uint, float, complex: no objects, no record
 MAX_DEPTH = 16
 MAX_ITEMS = 100_000
 MAX_TEXT = 10_000
+MAX_JSON = 4 << 20  # bytes; parsed, it takes up to thirty times as much
 MAX_INT = 2**63
 ENVELOPE = 2  # levels of what was sent: the bridge's own dict around it, a short row inside it
 SHALLOW = 1  # a result's own items come back as values; what lies deeper stays behind a Handle,
@@ -79,6 +80,8 @@ def loads(frames: list[bytes], resolve: Callable[[dict], Any]) -> Any:
 
     ``resolve(reference)`` turns the references of ``keep`` into objects.
     """
+    if frames and len(frames[0]) > MAX_JSON:
+        raise WireError(f"{len(frames[0]) / 1e6:.0f} MB of JSON, where arrays travel beside it")
     try:
         tree = json.loads(bytes(frames[0]))
     except (ValueError, IndexError, RecursionError) as error:
@@ -90,7 +93,19 @@ def _refuse(obj: Any) -> dict:
     raise WireError(f"a {type(obj).__name__} cannot be sent")
 
 
+PLAIN = (int, float, str, tuple, list, dict)
+
+
+def _as_plain(value: Any) -> Any:
+    """An IntEnum as its int, a namedtuple as its tuple, a defaultdict as its dict."""
+    # np.float64 is a float too, and keeps its dtype
+    if type(value) in (bool, *PLAIN) or isinstance(value, np.generic):
+        return value
+    return next((base(value) for base in PLAIN if isinstance(value, base)), value)
+
+
 def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], depth: int) -> Any:
+    value = _as_plain(value)
     kind = type(value)
     if value is None or kind is bool:
         return value

@@ -234,3 +234,38 @@ def test_a_missing_bubblewrap_is_explained():
 
 def test_the_sandbox_of_this_machine_works():
     assert "bubblewrap" in check_sandbox()
+
+
+def test_exit_in_a_cell_ends_the_cell_only(fresh_kernel):
+    for word in ("exit()", "quit()", "import sys; sys.exit()"):
+        fresh_kernel.run_cell(word, 5)
+        time.sleep(0.3)
+        assert fresh_kernel.run_cell("1", 5).status == "ok", word
+
+
+def test_messages_that_pile_up_do_not_fill_the_graders_memory():
+    """the kernel sends 300 MB while the grader is busy elsewhere; the grader then ends it"""
+    flood = """
+import zmq
+thread = get_ipython().kernel.iopub_thread
+def send():
+    for _ in range(30): thread.socket.send_multipart([b"stream", bytes(10 << 20)])
+thread.schedule(send)
+"""
+    with Kernel(Limits(backlog=100 << 20)) as kernel:
+        kernel.run_cell(flood, 15)
+        time.sleep(2)
+        assert kernel.run_cell("1", 5).status == "died"
+        assert not kernel.alive
+
+
+def test_json_that_grows_when_it_is_parsed_is_not_parsed():
+    bomb = """
+import wire
+def small(): return 1
+wire.dumps = lambda *a, **k: [b'{"value":[' + b'{"":[]},' * 1_000_000 + b'0]}']
+"""
+    with Kernel(SMALL) as kernel:
+        kernel.run_cell("import sys\nsys.path.append(sys.modules['wire'].__file__)\n" + bomb, 5)
+        with pytest.raises(wire.WireError, match="MB of JSON"):
+            call(kernel, "small")
