@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import os
 import resource
 import sys
 import traceback
@@ -143,12 +144,16 @@ def _set_limits(limits: dict) -> None:
 
 def main() -> None:
     limits = json.loads(sys.argv.pop(1))
-    sys.path.pop(0)  # this script's folder; the student's folder, "", takes its place
-    sys.path.insert(0, "")
+    sys.path.pop(0)  # this script's folder; IPython puts "" there, the current one
     _set_limits(limits)
     GraderKernel.largest_message = limits["message"]
     sys.meta_path.insert(0, NotHere(limits["without"]))
-    IPKernelApp.launch_instance(kernel_class=GraderKernel)
+    # Only now into the student's folder: a file there that is called json.py may trouble the
+    # student's own imports, as it does in Jupyter, but not the start of the kernel.
+    app = IPKernelApp.instance(kernel_class=GraderKernel)
+    app.initialize()
+    os.chdir(limits["folder"])
+    app.start()
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def grade_class(
             result.failures[student] = outcome
         progress("graded", len(graded) + len(result.failures), len(paths))
     for done, student in enumerate(sorted(graded), 1):
-        problem = record(course, assignment, student, paths[student], graded[student], sandboxed)
+        problem = record(course, assignment, student, graded[student], sandboxed)
         if problem:
             result.failures[student] = problem
         else:

@@ -7,8 +7,10 @@ then save the numbers. ``nbgrader_config.py`` puts them in their places.
 
 from __future__ import annotations
 
-import contextlib
+import copy
+import functools
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import ClassVar
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.preprocessors import Execute as NbGraderExecute
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
@@ -28,6 +30,8 @@ from .questions import Assignment, find_assignment
 from .results import Report
 from .runner import Graded, grade
 from .submission import Submission
+
+STAGED = Path(".cnnlab", "submitted")  # below the course folder
 
 
 @dataclass
@@ -54,6 +58,13 @@ class Course:
         config = loader.load_config()
         config.CourseDirectory.root = str(root)
         return cls(root, config, NbGraderAPI(config=config))
+
+    @functools.cached_property
+    def staging_api(self) -> NbGraderAPI:
+        """nbgrader, reading submissions from the copies that ``record`` makes."""
+        config = copy.deepcopy(self.config)
+        config.CourseDirectory.submitted_directory = str(STAGED)
+        return NbGraderAPI(config=config)
 
     @property
     def db_url(self) -> str:
@@ -96,40 +107,40 @@ def register(assignment: Assignment, course: Course) -> None:
 
 
 def record(
-    course: Course,
-    assignment: Assignment,
-    student: str,
-    path: Path,
-    graded: Graded,
-    sandboxed: bool,
+    course: Course, assignment: Assignment, student: str, graded: Graded, sandboxed: bool
 ) -> str | None:
-    """Let nbgrader write the scores. Returns what went wrong, if anything did."""
-    if not path.exists():
-        _record_nothing(course, assignment, student)
-        return None
-    key = submissions.load_or_empty(path, assignment).digest()
-    Execute.already_graded, Execute.sandboxed = {key: graded}, sandboxed
+    """Let nbgrader write the scores. Returns what went wrong, if anything did.
+
+    nbgrader gets a copy of the submission that holds ordinary files only: it would follow links
+    out of the folder, stumble over a pipe, and pass over a student whose notebook is missing.
+    """
+    path = course.folder("submitted", student, assignment) / f"{assignment.notebook}.ipynb"
+    submission = submissions.load_or_empty(path, assignment)
+    staged = course.root / STAGED / student / assignment.name
+    shutil.rmtree(staged, ignore_errors=True)
+    _write_copy(submission, path, staged)
+    Execute.already_graded, Execute.sandboxed = {submission.digest(): graded}, sandboxed
     try:
-        outcome = course.api.autograde(assignment.name, student)
+        outcome = course.staging_api.autograde(assignment.name, student)
     finally:
         Execute.already_graded, Execute.sandboxed = {}, True
+        shutil.rmtree(staged.parent, ignore_errors=True)
     if outcome["success"]:
         return None
     return (outcome.get("error") or outcome.get("log") or "nbgrader gave no reason").strip()[-2000:]
 
 
-def _record_nothing(course: Course, assignment: Assignment, student: str) -> None:
-    """A folder without the notebook: nbgrader would pass it over in silence; it is a zero."""
-    with Gradebook(course.db_url) as gradebook:
-        gradebook.update_or_create_student(student)
-        gradebook.update_or_create_submission(assignment.name, student)
-        with contextlib.suppress(MissingEntry):
-            notebook = gradebook.find_submission_notebook(
-                assignment.notebook, assignment.name, student
-            )
-            for grade_ in notebook.grades:
-                grade_.auto_score, grade_.needs_manual_grade = 0, False
-        gradebook.db.commit()
+def _write_copy(submission: Submission, path: Path, folder: Path) -> None:
+    files = dict(submission.files)
+    timestamp = path.with_name("timestamp.txt")  # nbgrader reads from it who was late
+    if timestamp.is_file() and not timestamp.is_symlink():
+        files[timestamp.name] = timestamp
+    for name, file in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / path.name).write_text(nbformat.writes(submission.notebook), "utf-8")
 
 
 class SubmissionExporter(NotebookExporter):
@@ -140,11 +151,25 @@ class SubmissionExporter(NotebookExporter):
         if about is None:
             return super().from_filename(filename, resources=resources, **kwargs)
         assignment = find_assignment(about["assignment"])
-        path = Path(filename)
-        loaded = submissions.load_or_empty(path, assignment)
-        resources["cnnlab"] = {"notes": loaded.notes, "path": path}
+        path, course = Path(filename), self.parent.coursedir
+        submitted = Path(
+            course.format_path(course.submitted_directory, about["student"], assignment.name)
+        )
+        _remove_copied_links(submitted, path.parent)
+        resources["cnnlab_submitted"] = submitted / path.name
         resources.setdefault("metadata", {}).update(name=path.stem, path=str(path.parent))
-        return self.from_notebook_node(loaded.notebook, resources=resources, **kwargs)
+        notebook = submissions.load_or_empty(path, assignment).notebook
+        return self.from_notebook_node(notebook, resources=resources, **kwargs)
+
+
+def _remove_copied_links(submitted: Path, autograded: Path) -> None:
+    """nbgrader has copied what a student's links pointed to, whatever that was: take it out."""
+    for folder, _, names in os.walk(submitted):
+        for name in names:
+            if os.path.islink(os.path.join(folder, name)):
+                copied = autograded / os.path.relpath(os.path.join(folder, name), submitted)
+                if autograded != submitted:
+                    copied.unlink(missing_ok=True)
 
 
 class Execute(NbGraderExecute):
@@ -159,17 +184,16 @@ class Execute(NbGraderExecute):
     def preprocess(self, nb, resources, km=None):
         about = resources["nbgrader"]
         assignment = find_assignment(about["assignment"])
-        folder = Path(resources["metadata"]["path"])
-        submission = Submission(nb, submissions.files_beside(folder, []))
-        key = submission.digest()
-        graded = self.already_graded.get(key)
+        # from the original once more: nbgrader's copy holds what links pointed to
+        submission = submissions.load_or_empty(resources["cnnlab_submitted"], assignment)
+        graded = self.already_graded.get(submission.digest())
         if graded is None:
             graded = grade(
                 submission, assignment, student=about["student"], sandboxed=self.sandboxed
             )
         _check_points(about, graded.report)
         resources["cnnlab_report"] = graded.report
-        report = folder / "report.json"
+        report = Path(resources["metadata"]["path"]) / "report.json"
         report.unlink(missing_ok=True)
         report.write_text(graded.report.to_json(), "utf-8")
         return nbformat.from_dict(graded.notebook), resources

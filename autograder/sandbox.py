@@ -19,6 +19,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,9 +67,10 @@ class Limits:
     stops: int = 2  # a function that hung or crashed so often is not called again
     without: tuple[str, ...] = field(default=WITHOUT)
 
-    def for_kernel(self) -> str:
+    def for_kernel(self, folder: Path) -> str:
         return json.dumps(
             {
+                "folder": str(folder),
                 "memory": self.memory,
                 "file_size": self.file_size,
                 "processes": self.processes,
@@ -99,7 +101,14 @@ class Scratch:
             shutil.copytree(fonts, self.home / "matplotlib")
 
     def remove(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
+        """Delete it all, however deep, and though a dying process may still write to it."""
+        for _ in range(50):
+            # rm, because shutil.rmtree recurses, and a student can nest more folders than that
+            subprocess.run(["chmod", "-R", "u+rwX", self.root], capture_output=True, check=False)
+            subprocess.run(["rm", "-rf", "--", self.root], capture_output=True, check=False)
+            if not self.root.exists():
+                return
+            time.sleep(0.1)
 
 
 @functools.cache
@@ -219,7 +228,7 @@ def bubblewrap_command(
     for folder in (scratch.work, scratch.home, scratch.sockets):
         args += ["--bind", str(folder), str(folder)]
     args += ["--ro-bind", str(scratch.bridge), str(scratch.bridge)]
-    args += ["--remount-ro", "/", "--chdir", str(scratch.work), "--clearenv"]
+    args += ["--remount-ro", "/", "--chdir", str(scratch.home), "--clearenv"]
     for name, value in environment.items():
         args += ["--setenv", name, value]
     return [*args, "--", *command]
@@ -324,7 +333,7 @@ class SandboxProvisioner(LocalProvisioner):
                 kwargs["cmd"], scratch, self.parent.limits, environment
             )
         kwargs["env"] = environment
-        kwargs["cwd"] = str(scratch.work)
+        kwargs["cwd"] = str(scratch.home)
         return kwargs
 
 
@@ -335,7 +344,7 @@ def kernel_spec(scratch: Scratch, limits: Limits) -> KernelSpec:
             sys.executable,
             "-s",
             str(scratch.bridge / "bridge.py"),
-            limits.for_kernel(),
+            limits.for_kernel(scratch.work),
             "-f",
             "{connection_file}",
             "--HistoryManager.enabled=False",

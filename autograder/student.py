@@ -25,6 +25,7 @@ from .errors import (
 from .kernel import Kernel
 from .wire import Handle
 
+MAX_WORDS = 2000  # characters of an exception's text; the bridge cuts it, but may be replaced
 PUT = -1  # the origin of a handle that a test made itself
 
 
@@ -108,9 +109,10 @@ class Session:
             case {"value": value} if len(answer) == 1:
                 return value
             case {"missing": str(missing)}:
-                raise NotDefined(missing, self.why_undefined.get(missing, ""))
+                raise NotDefined(missing[:100], self.why_undefined.get(missing, ""))
             case {"ename": str(ename), "evalue": str(evalue), "where": str(where)}:
-                raise StudentRaised(name, ename, evalue + _advice(evalue), where)
+                words = evalue[:MAX_WORDS]
+                raise StudentRaised(name, ename[:100], words + _advice(words), where[:200])
         raise UnreadableResult(name, "it is not a value")
 
     def _handle(self, reference: dict) -> Handle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from autograder import demo
 from autograder.cohort import ClassResult, grade_class
 from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
 from autograder.gradebook import Course
-from autograder.questions import Assignment, find_assignment
+from autograder.questions import PROJECT, Assignment, find_assignment
 from autograder.release import to_text
 from autograder.results import Report
 from autograder.runner import Graded, grade_file
@@ -63,6 +64,16 @@ def all_misconceptions(assignment: Assignment) -> dict[str, dict[str, str]]:
     return {f"mutant-{n:02}": dict(filter(None, row)) for n, row in enumerate(rows)}
 
 
+def add_odd_files(folder: Path) -> None:
+    """What lies beside an honest notebook, and must not cost it anything."""
+    (folder / "json.py").write_text("raise ImportError('not the json that you know')\n")
+    (folder / "timestamp.txt").write_text("2026-11-20 12:00:00 UTC")
+    (folder / "report.json").mkdir()
+    (folder / "nowhere").symlink_to("/does/not/exist")
+    (folder / "a\nb<script>.txt").write_text("odd name")
+    os.mkfifo(folder / "pipe")
+
+
 @pytest.fixture(scope="session")
 def graded_class(assignment: Assignment, right_answers, tmp_path_factory) -> GradedClass:
     """The demonstration's class and all misconceptions, graded as a TA would grade them."""
@@ -70,7 +81,14 @@ def graded_class(assignment: Assignment, right_answers, tmp_path_factory) -> Gra
     for student, wrong in all_misconceptions(assignment).items():
         sources = {q: demo.misconception_source(assignment, q, name) for q, name in wrong.items()}
         notebooks[student] = demo.fill_in(assignment, {**right_answers, **sources})
+    notebooks["links-to-answers"] = demo.fill_in(
+        assignment, {"conv_forward_naive": "from ans import conv_forward_naive"}
+    )
+    notebooks["odd-files"] = demo.fill_in(assignment, right_answers)
     course = demo.write_course(tmp_path_factory.mktemp("course"), assignment, notebooks)
+    add_odd_files(course.folder("submitted", "odd-files", assignment))
+    links = course.folder("submitted", "links-to-answers", assignment)
+    (links / "ans.py").symlink_to(PROJECT / "solutions" / "convolution.py")
     empty = course.folder("submitted", "handed-in-nothing", assignment)
     empty.mkdir(parents=True)
     broken = course.folder("submitted", "broken-file", assignment)

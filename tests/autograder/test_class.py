@@ -123,6 +123,27 @@ def test_nothing_handed_in_is_a_zero_that_says_why(graded_class):
         assert word in " ".join(report.notes)
 
 
+def test_a_link_to_the_answers_leads_nowhere(graded_class, assignment):
+    """neither in our command, nor in nbgrader's own, which copies what links point to"""
+    course = graded_class.course
+    assert graded_class.report("links-to-answers").score == 0
+    assert any("ans.py" in note for note in graded_class.report("links-to-answers").notes)
+    assert course.api.autograde(assignment.name, "links-to-answers")["success"]
+    assert gradebook_scores(course, assignment)["links-to-answers"][0] == 0
+    folder = course.folder("autograded", "links-to-answers", assignment)
+    assert sorted(p.name for p in folder.iterdir()) == ["conv_layers.ipynb", "report.json"]
+
+
+def test_odd_files_beside_an_honest_notebook_cost_nothing(graded_class):
+    report = graded_class.report("odd-files")
+    assert [q.id for q in report.questions if q.status != "passed"] == []
+    assert {n.split()[0] for n in report.notes} == {"nowhere", "pipe"}
+
+
+def test_no_copy_of_a_submission_is_left_behind(graded_class):
+    assert list((graded_class.course.root / ".cnnlab" / "submitted").iterdir()) == []
+
+
 def test_the_gradebook_holds_the_reports_scores(graded_class, assignment):
     scores = gradebook_scores(graded_class.course, assignment)
     for report in graded_class.result.reports:
