@@ -37,6 +37,8 @@ clean:           ## remove everything that the other commands made
 	rm -rf $(VENV) build *.egg-info starter/*.egg-info .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11" \
+	  "or later, or name yours: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "This project needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version)." \
 	       "Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -49,7 +51,7 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml starter/pyproject.toml cons
 	@touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed
-	@echo "setting up $(VENV) for the tests: torch (CPU), SciPy, hypothesis, ruff (once)"
+	@echo "setting up $(VENV) for the tests: torch, SciPy, hypothesis, ruff (once)"
 	@$(PIP) -e ./starter -e '.[test]'
 	@touch $@
 

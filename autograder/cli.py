@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from .errors import GraderError
-from .feedback import SYMBOLS, in_words, number
-from .results import Report
+from .feedback import SYMBOLS, in_words, number, short
+from .results import QuestionResult, Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -91,6 +92,8 @@ def check(
 
     if seed is not None and seed < 0:
         raise GraderError(f"--seed {seed}: a seed is 0 or more.")
+    if json is not None and str(json) != "-" and not json.resolve().parent.is_dir():
+        raise GraderError(f"--json {json}: there is no folder {json.resolve().parent}.")
     with complain.status("Grading in the sandbox" if not no_sandbox else "Grading in the open"):
         graded = grade_file(notebook, seed=seed, sandboxed=not no_sandbox)
     if json is not None and str(json) == "-":
@@ -218,7 +221,7 @@ def print_class(reports: list[Report]) -> None:
     # into a file or a pipe rich assumes 80 columns, which would cut the table to nothing
     out = console if console.is_terminal else Console(width=160, highlight=False)
     wide = out.width >= 130
-    table = Table(pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold")
     table.add_column("student", no_wrap=True)
     for index, _ in enumerate(reports[0].questions, 1):
         table.add_column(str(index), justify="right", no_wrap=True)
@@ -243,8 +246,12 @@ def print_class(reports: list[Report]) -> None:
         f"{i} {q.id} ({number(q.points)}{' extra' if q.extra_credit else ''})"
         for i, q in enumerate(reports[0].questions, 1)
     )
-    out.print(f"[dim]{legend}[/]")
+    out.print(f"[dim]{legend}[/]", soft_wrap=True)
     out.print("[dim]time: took too long   –: not attempted   ✗: stopped with an error[/]")
+    for report in reports:
+        if report.notes:
+            more = f" (and {len(report.notes) - 1} more)" if len(report.notes) > 1 else ""
+            out.print(f"[dim]{_plain(report.student)}: {_plain(report.notes[0])}{more}[/]")
 
 
 def _named(report: Report) -> str:
@@ -255,12 +262,8 @@ def _named(report: Report) -> str:
     )
 
 
-def _cell(question) -> str:
-    if question.status == "passed":
-        return f"[green]{number(question.score)}[/]"
-    if question.score == 0 and question.status != "failed":
-        return f"[red]{SYMBOLS[question.status]}[/]"
-    return f"[red]{number(question.score)}[/]"
+def _cell(question: QuestionResult) -> str:
+    return f"[{'green' if question.status == 'passed' else 'red'}]{short(question)}[/]"
 
 
 def _plain(text: str) -> str:

@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -161,7 +162,11 @@ def _grade_all(
 ) -> Iterator[tuple[str, Graded | str]]:
     todo = {}
     for student, path in paths.items():
-        loaded = submissions.load_or_empty(path, assignment)
+        try:
+            loaded = submissions.load_or_empty(path, assignment)
+        except GraderError as error:
+            yield student, str(error)
+            continue
         digest = loaded.digest()
         known = None if fresh else memory.find(digest, sandboxed)
         if known is None:
@@ -206,12 +211,13 @@ def _run_pool(
     if not left:
         return
     context = multiprocessing.get_context("spawn")  # a fork would share sockets and threads
-    pool = ProcessPoolExecutor(min(workers, len(left)), context, initializer=_ignore_ctrl_c)
+    pool = ProcessPoolExecutor(min(workers, len(left)), context)
     try:
-        futures = {
-            pool.submit(_grade_one, path, assignment.name, student, sandboxed): student
-            for student, path in left.items()
-        }
+        with _ignoring_ctrl_c():
+            futures = {
+                pool.submit(_grade_one, path, assignment.name, student, sandboxed): student
+                for student, path in left.items()
+            }
         for future in as_completed(futures):
             student = futures[future]
             try:
@@ -233,8 +239,17 @@ def _run_pool(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process stops the workers
+@contextlib.contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile leave Ctrl-C to the main process, which stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) -> tuple[str, str]:
@@ -246,12 +261,25 @@ def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) 
 
 
 def _write_pages(course: Course, assignment: Assignment, result: ClassResult) -> Path:
+    graded_before = _reports_on_disk(course, assignment)
+    reports = {**graded_before, **{report.student: report for report in result.reports}}
     pages = {}
-    for report in result.reports:
+    for report in reports.values():
         page = course.folder("feedback", report.student, assignment) / f"{assignment.notebook}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(student_page(report), "utf-8")
         pages[report.student] = quote(os.path.relpath(page, course.root))
     overview = course.root / f"class-{assignment.name}.html"
-    overview.write_text(class_page(assignment.name, result.reports, pages), "utf-8")
+    in_order = [reports[student] for student in sorted(reports)]
+    overview.write_text(class_page(assignment.name, in_order, pages), "utf-8")
     return overview
+
+
+def _reports_on_disk(course: Course, assignment: Assignment) -> dict[str, Report]:
+    """What was graded before, so that grading one student again keeps the class's page whole."""
+    found = {}
+    for student in course.submissions(assignment):
+        path = course.folder("autograded", student, assignment) / "report.json"
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            found[student] = Report.from_json(path.read_text("utf-8"))
+    return found

@@ -11,6 +11,8 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -281,12 +283,17 @@ def main(root: Path) -> int:
     seconds = time.monotonic() - start
     print(f"\n{len(result.reports)} submissions graded in {seconds:.1f} s{remembered}.\n")
     # plain prints: rich would fold the paths, and nobody could copy them
+    root_flag = " --allow-root" if os.geteuid() == 0 else ""
     bin_, notebook = Path(sys.executable).parent, f"{assignment.name}/{assignment.notebook}"
+    tool = {name: shlex.quote(str(bin_ / name)) for name in ("autograder", "nbgrader", "jupyter")}
+    folder = shlex.quote(str(root))
     print(f"Look at   {result.page}")
     print(f"and at    {root.resolve()}/feedback/wrong-conv-forward/{notebook}.html")
-    print(f"Grade one {bin_}/autograder check {root}/submitted/own-style/{notebook}.ipynb")
-    print(f"Export    cd {root} && {bin_}/nbgrader export        (the scores, as grades.csv)")
-    print(f"Browse    cd {root} && {bin_}/jupyter lab            (menu Nbgrader, Formgrader)")
+    print(f"Grade one {tool['autograder']} check {folder}/submitted/own-style/{notebook}.ipynb")
+    print(f"Export    cd {folder} && {tool['nbgrader']} export     (the scores, as grades.csv)")
+    print(
+        f"Browse    cd {folder} && {tool['jupyter']} lab{root_flag}   (menu Nbgrader, Formgrader)"
+    )
     return 1 if result.failures else 0
 
 
@@ -296,3 +303,6 @@ if __name__ == "__main__":
     except GraderError as error:
         complain.print(f"[red]autograder:[/] {error}", markup=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        complain.print("Stopped. What was graded is remembered: the same command goes on.")
+        sys.exit(130)

@@ -13,7 +13,7 @@ import jinja2
 
 from .results import QuestionResult, Report
 
-SYMBOLS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "time", "not attempted": "–"}
+SYMBOLS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "✗", "not attempted": "–"}
 WORDS = {
     "passed": "all tests pass",
     "failed": "some tests fail",
@@ -34,13 +34,22 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["number"] = number
     environment.filters["in_words"] = in_words
-    environment.globals.update(symbols=SYMBOLS, words=WORDS)
+    environment.globals.update(symbols=SYMBOLS, words=WORDS, short=short)
     return environment
 
 
 def number(value: float) -> str:
     """3.0 -> 3, 2.5 -> 2.5, 2.6667 -> 2.67"""
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def short(result: QuestionResult) -> str:
+    """A question in a cell of the class's table."""
+    if result.status == "timeout":
+        return "time" if result.score == 0 else f"{number(result.score)} time"
+    if result.status in ("error", "not attempted"):
+        return SYMBOLS[result.status]
+    return number(result.score)
 
 
 def in_words(name: str | None) -> str:

@@ -52,8 +52,10 @@ class Course:
         if not (root / "nbgrader_config.py").is_file():
             raise GraderError(
                 f"{root} is no course folder: it has no nbgrader_config.py. Go to the folder that "
-                "holds submitted/, and copy nbgrader_config.py from the project there."
+                "holds submitted/, or make it one: docs/ta_guide.md tells how, in one line."
             )
+        if not os.access(root, os.W_OK):
+            raise GraderError(f"{root} cannot be written, and the gradebook has to go there.")
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(root))
         config = loader.load_config()
         config.CourseDirectory.root = str(root)
@@ -88,6 +90,11 @@ class Course:
 def register(assignment: Assignment, course: Course) -> None:
     """Write the released cells and their points into the gradebook: nbgrader scores by its copy."""
     notebook = submissions.read_release(assignment)
+    # the Formgrader lists an assignment where it finds a folder of its sources, if an empty one
+    source = course.api.coursedir.source_directory
+    Path(course.api.coursedir.format_path(source, ".", assignment.name)).mkdir(
+        parents=True, exist_ok=True
+    )
     with Gradebook(course.db_url) as gradebook:
         gradebook.update_or_create_assignment(assignment.name)
     resources = {

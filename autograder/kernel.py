@@ -161,7 +161,9 @@ class Kernel:
         try:
             reply = self._wait_for(message_id, "execute_reply", seconds, "this cell", outputs)
             run.status = "ok" if reply["content"].get("status") == "ok" else "error"
-            run.ename = str(reply["content"].get("ename", ""))
+            ename = str(reply["content"].get("ename", ""))
+            # IPython's private name for an unfinished cell
+            run.ename = "SyntaxError" if ename == "_IncompleteInputError" else ename
             self._read_until_idle(message_id, outputs)
         except TimedOut as error:
             run.status, run.ename = "timeout", "TimedOut"
@@ -197,7 +199,7 @@ class Kernel:
                 self._kill()
                 raise KernelDied(what, "it sent more to the grader than any notebook needs")
             poller.poll(100)
-            self._read_outputs(message_id, outputs)
+            self._read_outputs(message_id, outputs, until=deadline)
             message = self._receive(self.shell, 0)
             if message is not None and _answers(message, message_id):
                 if message["msg_type"] == reply_type:
@@ -221,11 +223,17 @@ class Kernel:
         while self.idle_after != message_id and time.monotonic() < deadline and not self._dead():
             self._read_outputs(message_id, outputs, wait=50)
 
-    def _read_outputs(self, message_id: str, outputs: Outputs | None, wait: int = 0) -> bool:
+    def _read_outputs(
+        self,
+        message_id: str,
+        outputs: Outputs | None,
+        wait: int = 0,
+        until: float = float("inf"),
+    ) -> bool:
         """Take what waits on iopub; True once the kernel says that it is idle again."""
         for _ in range(200):  # then look at the clock again: a flood must not hold us here
             message = self._receive(self.iopub, wait)
-            if message is None:
+            if message is None or time.monotonic() > until:
                 return False
             if not _answers(message, message_id):
                 continue

@@ -11,6 +11,7 @@ import nh3
 
 TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture from elsewhere would tell who reads the page, when
 MAX_OUTPUTS = 100
+MAX_HTML = 64 << 10  # characters
 MAX_IMAGE = 4 << 20  # characters of base64, of all of a cell's images together
 
 
@@ -67,6 +68,8 @@ class Outputs:
                 kept[kind] = image
         for kind in ("text/plain", "text/html"):
             if isinstance(data.get(kind), str):
+                if kind == "text/html" and len(data[kind]) > MAX_HTML:
+                    continue  # cleaning takes time that grows with the square of the length
                 text = self._take(_writable(data[kind]))
                 kept[kind] = nh3.clean(text, tags=TAGS) if kind == "text/html" else text
         return kept

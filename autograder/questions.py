@@ -154,6 +154,7 @@ def find_assignments() -> dict[str, Assignment]:
 
 def find_assignment(name: str) -> Assignment:
     found = find_assignments()
+    name = name.rstrip("/")  # as the shell completes it
     if name not in found:
         raise UnknownAssignment(name, list(found))
     return found[name]

@@ -32,7 +32,7 @@ from nbgrader.preprocessors import (
 from .errors import BadSource, GraderError
 from .feedback import number
 from .questions import PROJECT, Assignment, Question, imported_reference
-from .runner import Graded, grade_file
+from .runner import SKIP, Graded, grade_file
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -63,7 +63,10 @@ def read_source(assignment: Assignment) -> NotebookNode:
 
 def _mark(cell: NotebookNode, questions: dict[str, Question]) -> None:
     marks = cell.metadata
-    kept = {"tags": marks["tags"]} if "tags" in marks else {}
+    # a check that fails, or a demonstration without its function, must not stop Run All
+    tags = [*marks.get("tags", []), *(["raises-exception"] if "grade" in marks else [])]
+    tags += ["raises-exception"] if SKIP in tags else []
+    kept = {"tags": tags} if tags else {}
     if "question" in marks:
         name, module = imported_reference(cell.source, f"of the cell for {marks['question']}")
         if name != marks["question"]:
@@ -171,7 +174,8 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
-        skip_cells_with_tag="",  # here the demonstrations run too
+        skip_cells_with_tag="",  # here the demonstrations run too,
+        force_raise_errors=True,  # and whatever raises stops the build
         resources={"metadata": {"path": str(PROJECT)}},
     )
     try:

@@ -22,8 +22,9 @@ MAX_PARSED = 100_000  # characters
 def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> NotebookNode:
     """The submitted sources in the released notebook's frame.
 
-    Every question's solution cell is there once, followed by its grade cell as it was released.
-    The student's own other cells stay, in their order.
+    Every question's solution cell is there once, and its grade cell, as it was released, somewhere
+    after it: where the student has it, for a helper's cell may stand between the two. The student's
+    own other cells stay, in their order.
     """
     cells = _without_copied_ids(cells)
     released = {c.metadata.nbgrader.grade_id: c for c in release.cells if "nbgrader" in c.metadata}
@@ -31,12 +32,17 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
     chosen = _choose_answers(cells, answers, notes)
     _note_changes(cells, released, answers, notes)
 
+    tests_at = _places_of_tests(cells, chosen)
     restored: list[NotebookNode] = []
     for index, cell in enumerate(cells):
         here = [grade_id for grade_id, place in chosen.items() if place == index]
         if here:  # more than one, where the functions were put into one cell that lost its mark
             for grade_id in here:
-                restored += _answer_with_tests(released, grade_id, cell)
+                restored.append(_answer(released, grade_id, cell))
+                if grade_id not in tests_at.values():
+                    restored += _tests(released, grade_id)
+        elif index in tests_at:
+            restored += _tests(released, tests_at[index])
         elif cell["grade_id"] in answers:  # a copy of an answer
             if _same(cell["source"], answers[cell["grade_id"]].source):
                 continue  # running the empty stub again would undo the answer
@@ -45,7 +51,8 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
             restored.append(_plain_cell(cell, release))
     for grade_id in answers:
         if grade_id not in chosen:
-            _insert(restored, _answer_with_tests(released, grade_id, None), list(answers))
+            new = [_answer(released, grade_id, None), *_tests(released, grade_id)]
+            _insert(restored, new, list(answers))
             notes.append(f"The cell of {grade_id} was missing. It was put back, empty.")
 
     notebook = nbformat.v4.new_notebook(metadata=release.metadata, nbformat_minor=5)
@@ -69,17 +76,20 @@ def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[
     defined: list[set[str]] | None = None
     for grade_id, released in answers.items():
         copies = [i for i, cell in enumerate(cells) if cell["grade_id"] == grade_id]
-        if not copies and released.cell_type == "code":
-            defined = [_defined_names(cell) for cell in cells] if defined is None else defined
-            copies = [i for i, names in enumerate(defined) if grade_id in names]
-            if copies:
-                notes.append(
-                    f"The cell of {grade_id} had lost its mark. It was found by the "
-                    "function's name."
-                )
+        written = [i for i in copies if not _same(cells[i]["source"], released.source)]
+        if not written and released.cell_type == "code":
+            # the mark was lost, or the answer stands in a cell of the student's own
+            defined = _all_defined(cells, answers) if defined is None else defined
+            elsewhere = [
+                i
+                for i, names in enumerate(defined)
+                if grade_id in names and not _same(cells[i]["source"], released.source)
+            ]
+            if elsewhere:
+                copies = written = elsewhere
+                notes.append(f"{grade_id} was found in another cell, by the function's name.")
         if not copies:
             continue
-        written = [i for i in copies if not _same(cells[i]["source"], released.source)]
         chosen[grade_id] = (written or copies)[-1]
         if len(copies) > 1:
             notes.append(
@@ -89,34 +99,62 @@ def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[
     return chosen
 
 
+def _all_defined(cells: list[dict], answers: dict) -> list[set[str]]:
+    """What each cell defines, once an answer's cell has its own type again."""
+    types = {grade_id: released.cell_type for grade_id, released in answers.items()}
+    types |= {
+        f"{grade_id}-tests": "locked" for grade_id in answers
+    }  # is restored, whatever is in it
+    return [
+        _defined_names({**c, "cell_type": types.get(c["grade_id"], c["cell_type"])}) for c in cells
+    ]
+
+
 def _note_changes(cells: list[dict], released: dict, answers: dict, notes: list[str]) -> None:
-    seen = set()
+    changed, retyped, seen = [], [], set()
     for cell in cells:
-        original = released.get(cell["grade_id"])
-        if original is None:
+        grade_id = cell["grade_id"]
+        if grade_id not in released:
             continue
-        if cell["grade_id"] not in answers:
-            seen.add(cell["grade_id"])
-            if not _same(cell["source"], original.source):
-                notes.append(f"The cell {cell['grade_id']} had been changed. It was restored.")
-        if cell["cell_type"] != original.cell_type:
-            notes.append(
-                f"The cell {cell['grade_id']} had become a {cell['cell_type']} cell. "
-                f"It was made a {original.cell_type} cell again."
-            )
-    for grade_id in released:
-        if grade_id not in answers and grade_id not in seen:
-            notes.append(f"The cell {grade_id} was missing. It was put back.")
+        if grade_id not in answers:
+            seen.add(grade_id)
+            if not _same(cell["source"], released[grade_id].source):
+                changed.append(grade_id)
+        if cell["cell_type"] != released[grade_id].cell_type:
+            retyped.append(grade_id)
+    missing = [i for i in released if i not in answers and i not in seen]
+    for names, what in (
+        (changed, "had been changed, and restored"),
+        (retyped, "had become cells of another kind, and restored"),
+        (missing, "were missing, and put back"),
+    ):
+        if names:
+            notes.append(f"Cells that {what}: {', '.join(dict.fromkeys(names))}.")
 
 
-def _answer_with_tests(released: dict, grade_id: str, cell: dict | None) -> list[NotebookNode]:
+def _places_of_tests(cells: list[dict], chosen: dict[str, int]) -> dict[int, str]:
+    """Index of a submitted grade cell -> the question whose tests stay there: after its answer."""
+    places = {}
+    for grade_id, answer in chosen.items():
+        for index in range(answer + 1, len(cells)):
+            if cells[index]["grade_id"] == f"{grade_id}-tests":
+                places[index] = grade_id
+                break
+    return places
+
+
+def _answer(released: dict, grade_id: str, cell: dict | None) -> NotebookNode:
     answer = _copy(released[grade_id])
     if cell is not None:
         answer.source = cell["source"]
         if cell["attachments"] and answer.cell_type == "markdown":
             answer.attachments = cell["attachments"]
+    return answer
+
+
+def _tests(released: dict, grade_id: str) -> list[NotebookNode]:
     tests = released.get(f"{grade_id}-tests")
-    return [answer] if tests is None else [answer, _copy(tests)]
+    return [] if tests is None else [_copy(tests)]
 
 
 def _plain_cell(cell: dict, release: NotebookNode) -> NotebookNode:
@@ -140,6 +178,9 @@ def _plain_cell(cell: dict, release: NotebookNode) -> NotebookNode:
         cell["source"],
         metadata={} if original is None else _copy(original).metadata,
     )
+    # what a student wrote into a demonstration may be what an answer needs: then it is run
+    if "tags" in plain.metadata and _defined_names(cell) - _defined_names(original):
+        del plain.metadata["tags"]
     plain["id"] = cell["id"] or ""  # which may be none at all: _with_unique_ids mends it
     if cell["cell_type"] == "markdown" and cell["attachments"]:
         plain.attachments = cell["attachments"]

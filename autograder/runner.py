@@ -160,7 +160,10 @@ class _Walk:
         with self._timed("restarts"):
             self.kernel.restart()
             for cell in list(self.ran):
-                run = self.kernel.run_cell(cell.source, self.limits.cell_seconds)
+                left = self.deadline - time.monotonic()
+                run = self.kernel.run_cell(
+                    cell.source, max(0.1, min(self.limits.cell_seconds, left))
+                )
                 if run.status not in ("ok", "error"):  # what was harmless once is not any more
                     self.ran.remove(cell)
                 if not self.kernel.alive:

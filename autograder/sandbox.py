@@ -333,6 +333,8 @@ class SandboxProvisioner(LocalProvisioner):
                 kwargs["cmd"], scratch, self.parent.limits, environment
             )
         kwargs["env"] = environment
+        # nothing of the grader's own: through an inherited terminal or log a kernel could write
+        kwargs["stdin"] = kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
         kwargs["cwd"] = str(scratch.home)
         return kwargs
 

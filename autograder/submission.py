@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from .errors import BadSubmission, NotReleased
+from .errors import BadSubmission, GraderError, NotReleased
 from .questions import Assignment
 from .restore import restore
 
@@ -43,6 +43,7 @@ class Submission:
                         c.source,
                         sorted(c.metadata.get("tags", [])),
                         c.metadata.get("nbgrader", {}).get("grade_id"),
+                        c.get("attachments"),  # a picture in a written answer
                     ]
                     for c in self.notebook.cells
                 ]
@@ -101,6 +102,8 @@ def _read_regular_file(path: Path) -> bytes:
     try:
         # a link could point to any of the grader's files; a fifo would never end
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError:
+        raise GraderError(f"{path} may not be read by who runs the grader.") from None
     except OSError as error:
         reason = "it is a link" if os.path.islink(path) else error.strerror
         raise BadSubmission(f"{path.name} cannot be read: {reason}.") from None

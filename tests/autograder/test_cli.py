@@ -100,6 +100,8 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # in the background, as a shell without job control starts it, Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(6)
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does: the whole group
