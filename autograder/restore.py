@@ -73,41 +73,46 @@ def _without_copied_ids(cells: list[dict]) -> list[dict]:
 def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[str, int]:
     """Question -> index of the submitted cell that answers it."""
     chosen: dict[str, int] = {}
-    defined: list[set[str]] | None = None
+    unwritten = []
     for grade_id, released in answers.items():
         copies = [i for i, cell in enumerate(cells) if cell["grade_id"] == grade_id]
         written = [i for i in copies if not _same(cells[i]["source"], released.source)]
-        if not written and released.cell_type == "code":
-            # the mark was lost, or the answer stands in a cell of the student's own
-            defined = _all_defined(cells, answers) if defined is None else defined
-            elsewhere = [
-                i
-                for i, names in enumerate(defined)
-                if grade_id in names and not _same(cells[i]["source"], released.source)
-            ]
-            if elsewhere:
-                copies = written = elsewhere
-                notes.append(f"{grade_id} was found in another cell, by the function's name.")
-        if not copies:
-            continue
-        chosen[grade_id] = (written or copies)[-1]
+        if copies:
+            chosen[grade_id] = (written or copies)[-1]
         if len(copies) > 1:
             notes.append(
                 f"The cell of {grade_id} was there {len(copies)} times. The last one that "
                 "was written in counts."
             )
+        if not written and released.cell_type == "code":
+            unwritten.append(grade_id)
+    if unwritten:  # the mark was lost, or the answer stands in a cell of the student's own
+        _look_elsewhere(cells, answers, unwritten, chosen, notes)
     return chosen
 
 
-def _all_defined(cells: list[dict], answers: dict) -> list[set[str]]:
-    """What each cell defines, once an answer's cell has its own type again."""
-    types = {grade_id: released.cell_type for grade_id, released in answers.items()}
-    types |= {
-        f"{grade_id}-tests": "locked" for grade_id in answers
-    }  # is restored, whatever is in it
-    return [
-        _defined_names({**c, "cell_type": types.get(c["grade_id"], c["cell_type"])}) for c in cells
+def _look_elsewhere(
+    cells: list[dict], answers: dict, unwritten: list[str], chosen: dict[str, int], notes: list[str]
+) -> None:
+    """Find answers by their functions' names, in the cells that will be run as code."""
+    types = {index: answers[grade_id].cell_type for grade_id, index in chosen.items()}
+    locked = {f"{grade_id}-tests" for grade_id in answers}
+    defined = [
+        _defined_names({**cell, "cell_type": types.get(index, cell["cell_type"])})
+        if cell["grade_id"] not in locked
+        else set()
+        for index, cell in enumerate(cells)
     ]
+    for grade_id in unwritten:
+        stub = answers[grade_id].source
+        places = [
+            index
+            for index, names in enumerate(defined)
+            if grade_id in names and not _same(cells[index]["source"], stub)
+        ]
+        if places:
+            chosen[grade_id] = places[-1]
+            notes.append(f"{grade_id} was found in another cell, by the function's name.")
 
 
 def _note_changes(cells: list[dict], released: dict, answers: dict, notes: list[str]) -> None:
