@@ -297,10 +297,8 @@ def test_a_missing_forward_pass(question):
 
 @pytest.mark.parametrize("question", BACKWARD)
 def test_a_broken_forward_pass(question, capfd):
-    def not_written(*args):
-        raise NotImplementedError()
-
     forward = question.replace("backward", "forward")
+    not_written = cell(f"def {forward}(*args):\n    raise NotImplementedError()")[forward]
     wrong = list(MISCONCEPTIONS[forward].values())
     for broken in [not_written, lambda *args: None, *wrong[:2]]:
         text = message(question, REFERENCES[question], **{forward: broken})
@@ -350,6 +348,9 @@ def test_an_exception_is_framed_with_the_students_lines():
         ("return np.zeros(size / 2)", "sizes and indices need //"),
         ("return np.ones(3) + np.ones(4)", "print both shapes"),
         ("return pading", "misspelt"),
+        ("assert size > 7", "raise ValueError(...), not assert"),
+        ("np.zeros(2)[0] = np.ones(2)", "b[f]? a sum over all axes?"),
+        ("a = np.zeros(2, int); a += 0.5", "integer dtype; use floats"),
     ],
 )
 def test_usual_causes_of_exceptions(body, cause):
@@ -357,7 +358,117 @@ def test_usual_causes_of_exceptions(body, cause):
     with pytest.raises(CheckFailed) as failed:
         check(f)
     assert body in str(failed.value)
-    assert cause in str(failed.value)
+    assert cause in " ".join(str(failed.value).split())
+
+
+def test_an_exception_in_another_cells_function_shows_where():
+    helper = "def conv_output_size(*args):\n    return [][0]\n"
+    size = cell(helper)["conv_output_size"]
+    f = cell("def conv_cost(*args):\n    return conv_output_size()\n", conv_output_size=size)
+    with pytest.raises(CheckFailed) as failed:
+        check(f["conv_cost"])
+    text = str(failed.value)
+    outer = text.index("line 2 of conv_cost:  return conv_output_size()")
+    assert outer < text.index("line 2 of conv_output_size:  return [][0]")
+
+
+def test_a_stub_that_is_called_is_named():
+    size = cell("def conv_output_size(*args):\n    raise NotImplementedError()\n")
+    f = cell("def conv_cost(*args):\n    return conv_output_size()\n", **size)["conv_cost"]
+    with pytest.raises(CheckFailed, match="conv_output_size, which your function calls, is not"):
+        check(f)
+    forward = cell("def max_pool_forward_naive(*args):\n    return conv_output_size()\n", **size)
+    text = message("max_pool_backward_naive", pooling.max_pool_backward_naive, **forward)
+    assert "your max_pool_forward_naive cannot run yet" in " ".join(text.split())
+    assert "conv_output_size, which your function calls" in " ".join(text.split())
+
+
+def the_first_image_only(x, w, b, conv_param):
+    out, cache = convolution.conv_forward_naive(x, w, b, conv_param)
+    out[1:] = 0
+    return out, cache
+
+
+def zeros_with_padding(x, w, b, conv_param):
+    out, cache = convolution.conv_forward_naive(x, w, b, conv_param)
+    return (out * 0 if conv_param["pad"] else out), cache
+
+
+def more_images_with_padding(x, w, b, conv_param):
+    out, cache = convolution.conv_forward_naive(x, w, b, conv_param)
+    return np.pad(out, ((conv_param["pad"],) * 2, (0, 0), (0, 0), (0, 0))), cache
+
+
+def square_windows(x, w, b, conv_param):
+    square = w[..., : w.shape[2]]
+    return convolution.conv_forward_naive(x, square, b, conv_param)
+
+
+def another_order(dout, cache):
+    dx, dw, db = convolution.conv_backward_naive(dout, cache)
+    return dw, dx, db
+
+
+def scaled(question, factor):
+    def answer(first, second):
+        param = second if isinstance(second, dict) else second[1]
+        pixels = param["pool_height"] * param["pool_width"]
+        result = REFERENCES[question](first, second)
+        if isinstance(result, tuple):
+            return result[0] * pixels / factor(param), result[1]
+        return result * pixels / factor(param)
+
+    return answer
+
+
+def width_is_height(x, pool_param):
+    out, cache = pooling.max_pool_forward_naive(x, pool_param)
+    square = {**pool_param, "pool_width": pool_param["pool_height"]}
+    height, width = out.shape[2:]
+    return pooling.max_pool_forward_naive(x, square)[0][..., :height, :width], cache
+
+
+def four(param):
+    return 4
+
+
+def stride_squared(param):
+    return param["stride"] ** 2
+
+
+@pytest.mark.parametrize(
+    "question, answer, words",
+    [
+        ("conv_forward_naive", the_first_image_only, "loop over all N images"),
+        ("conv_forward_naive", zeros_with_padding, "one pair of widths per axis"),
+        ("conv_forward_naive", more_images_with_padding, "one pair of widths per axis"),
+        ("conv_forward_naive", square_windows, "W' from their width"),
+        ("conv_backward_naive", another_order, "the order is dx, dw, db"),
+        ("avg_pool_forward_naive", scaled("avg_pool_forward_naive", four), "divided by 4"),
+        ("avg_pool_forward_naive", scaled("avg_pool_forward_naive", stride_squared), "stride"),
+        ("avg_pool_backward_naive", scaled("avg_pool_backward_naive", four), "divided by 4"),
+        ("avg_pool_backward_naive", scaled("avg_pool_backward_naive", stride_squared), "stride"),
+        ("max_pool_forward_naive", width_is_height, "pool_width is not used"),
+    ],
+)
+def test_what_a_test_student_did_wrong(question, answer, words):
+    assert words in " ".join(message(question, answer).split())
+
+
+def test_a_filter_compared_with_the_unpadded_side():
+    def answer(size, kernel, pad, stride):
+        if kernel > size:
+            raise ValueError("too large")
+        return arithmetic.conv_output_size(size, kernel, pad, stride)
+
+    assert "padded side, 2 + 2" in message("conv_output_size", answer)
+
+
+def test_the_input_is_shown_by_hand(capfd):
+    message("conv_forward_naive", the_first_image_only)
+    message("max_pool_forward_naive", lambda x, p: (x[..., ::2, ::2], None))
+    shown = capfd.readouterr().out
+    assert shown.index("x[0, 0]") < shown.index("yours: out[0, 0]")
 
 
 def test_other_arguments():

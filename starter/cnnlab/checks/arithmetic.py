@@ -52,6 +52,17 @@ def _(f):
     _size(f, 227, 11, 0, 4, 55, "the numbers that you saw so far were special: go back to pencil.")
 
 
+@step("conv_output_size", "a side of 2, a filter of 3, pad 1: it fits in 2 places")
+def _(f):
+    cause = "the filter fits on the padded side, 2 + 2. Compare it with that, not with size."
+    try:
+        came = f(2, 3, 1, 1)
+    except ValueError as error:
+        call = "conv_output_size(size=2, kernel=3, pad=1, stride=1)"
+        raise CheckFailed(f"{call} raised a ValueError", "2", cause) from error
+    _size(lambda *_: came, 2, 3, 1, 1, 2, cause)
+
+
 @step("conv_output_size", "a filter larger than the padded side: a ValueError")
 def _(f):
     value_error(

@@ -16,6 +16,7 @@ from cnnlab.checks.steps import step
 
 _IMAGE = [[1, 0, 2, 0, 1], [0, 3, 1, 1, 0], [2, 1, 0, 0, 1], [0, 0, 1, 4, 0], [1, 2, 0, 1, 3]]
 _FILTER = [[1, 0, 2], [0, -1, 0], [0, 3, 0]]
+_GIVEN = {"x[0, 0]": _IMAGE, "w[0, 0]": _FILTER}
 # _IMAGE and _FILTER with pad 1, padded in three wrong ways
 _PADDED_ABOVE = [[0, 3, 0, 6, 0], [0, -1, 9, 1, 3], [2, 6, 5, -1, 3], [0, 4, 1, 8, 13]]
 _PADDED_ABOVE = [[[*_PADDED_ABOVE, [4, 5, 8, 0, 1]]]]
@@ -23,6 +24,10 @@ _PADDED_BELOW = [[5, -1, 3, 3, 1], [1, 8, 13, 0, 0], [8, 0, 1, 9, 1], [0, 8, 0, 
 _PADDED_BELOW = [[[*_PADDED_BELOW, [1, 4, 6, 1, 3]]]]
 _PADDED_EDGE = [[0, 14, 1, 7, 1], [7, 5, -1, 3, 5], [4, 1, 8, 13, 0], [7, 8, 0, 1, 11]]
 _PADDED_EDGE = [[[*_PADDED_EDGE, [2, 6, 8, 3, 10]]]]
+_PADS_ALL = (
+    "np.pad(x, pad) pads the images and channels too; give one pair of widths per axis: "
+    "((0, 0), (0, 0), (pad, pad), (pad, pad))."
+)
 _FLIPPED = (
     "the filter is flipped. A convolution layer lays it on the image as it is "
     "(signal processing calls that cross-correlation)."
@@ -56,6 +61,7 @@ def _(f):
             ([[[[5, 4, 1], [-1, 3, 6], [7, 16, -4]]]], _TRANSPOSED),
             ([[[[5, 1, 8], [-1, 8, 0], [3, 13, 1]]]], "rows and columns of out are exchanged."),
         ],
+        inputs=_GIVEN,
     )
 
 
@@ -82,7 +88,14 @@ def _(f):
             (_PADDED_ABOVE, "all zeros are above and to the left. Half belong below and right."),
             (_PADDED_BELOW, "all zeros are below and to the right. Half belong above and left."),
             (_PADDED_EDGE, "padded with copies of the edge. Pad with zeros."),
+            (np.zeros((1, 1, 5, 5)), _PADS_ALL),
         ],
+        known_shapes={
+            (n, c, *size): _PADS_ALL
+            for n, c in [(3, 1), (1, 3), (3, 3)]
+            for size in [(5, 5), (7, 7)]
+        },
+        inputs=_GIVEN,
     )
 
 
@@ -102,6 +115,21 @@ def _(f):
                 "the windows start at every pixel: use i·stride and j·stride.",
             )
         ],
+        inputs={"x[0, 0]": image, "w[0, 0]": [[1, 2], [3, 4]]},
+    )
+
+
+@step("conv_forward_naive", "a filter that is not square: 2 high and 3 wide")
+def _(f):
+    image, filter_ = [[1, 2, 0, 1], [0, 1, 3, 2], [2, 0, 1, 0]], [[1, 0, 2], [0, 1, -1]]
+    cause = "a window is as high as the filter (HH) and as wide as the filter (WW)."
+    array(
+        _run(f, _images(image), _images(filter_), stride=1, pad=0),
+        [[[[-1, 5], [5, 6]]]],
+        "out",
+        cause,
+        shape_cause="H' comes from the height of image and filter, W' from their width.",
+        inputs={"x[0, 0]": image, "w[0, 0]": filter_},
     )
 
 
@@ -129,6 +157,10 @@ def _(f):
             ([[[[8.5]], [[-24]]], [[[9.5]], [[-29]]]], "the bias is added once per channel."),
             ([[[[13]], [[-114]]], [[[14]], [[-119]]]], "the bias is added inside the sum."),
             ([[[[7.5]], [[-4]]], [[[7.5]], [[-4]]]], "every output is of the first image."),
+            (
+                [[[[7.5]], [[-4]]], [[[0]], [[0]]]],
+                "the second image is 0 everywhere: loop over all N images.",
+            ),
             ([[[[1.5]], [[-9]]], [[[4.5]], [[-10]]]], "only the first channel is used."),
         ],
     )
@@ -228,7 +260,9 @@ def _(f):
     for came, what, like in [(dx, "dx", x), (dw, "dw", w), (db, "db", b)]:
         cause = "no gradient came in (dout is 0), so none goes out; start from np.zeros."
         why_shape = {"dx": _WHY_DX_SHAPE, "db": _WHY_DB}.get(what, "dw has the shape of w.")
-        array(came, np.zeros(like.shape), what, cause, shape_cause=why_shape)
+        order = {a.shape: "the order is dx, dw, db." for a in (x, w, b)}
+        zeros = np.zeros(like.shape)
+        array(came, zeros, what, cause, shape_cause=why_shape, known_shapes=order)
 
 
 @step("conv_backward_naive", "by hand: only one output gets a gradient, 1")
@@ -236,6 +270,7 @@ def _(f):
     x, w = _images([[1, 2, 3], [4, 5, 6], [7, 8, 9]]), _images([[1, 2], [3, 4]])
     dout = np.zeros((1, 1, 4, 4))
     dout[0, 0, 1, 2] = 1.0
+    inputs = {"x[0, 0]": x[0, 0], "w[0, 0]": w[0, 0], "dout[0, 0]": dout[0, 0]}
     dx, dw, db = _backward(f, x, w, np.zeros(1), dout, stride=1, pad=1)
     array(db, [1], "db", _WHY_DB)
     array(
@@ -243,6 +278,7 @@ def _(f):
         [[[[2, 3], [5, 6]]]],
         "dw",
         "dw is the window of the padded image that this output saw; other places add 0 (+=).",
+        inputs=inputs,
     )
     array(
         dx,
@@ -255,6 +291,7 @@ def _(f):
             ([[[[0, 4, 3], [0, 2, 1], [0, 0, 0]]]], "the filter is flipped."),
             ([[[[0, 0, 0], [0, 1, 2], [0, 3, 4]]]], "the padding is cut off at the wrong place."),
         ],
+        inputs=inputs,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -72,6 +72,8 @@ def array(
     *,
     shape_cause: str = "",
     known: Sequence[tuple[object, str]] = (),
+    known_shapes: Mapping[tuple, str] | None = None,
+    inputs: Mapping[str, object] | None = None,
     tolerance: float = 1e-6,
     source: str = "expected",
 ) -> np.ndarray:
@@ -84,6 +86,8 @@ def array(
         cause: what usually makes the numbers wrong.
         shape_cause: what usually makes the shape wrong (``cause`` if empty).
         known: pairs of a wrong answer and what causes exactly that answer.
+        known_shapes: a wrong shape -> what causes exactly that shape.
+        inputs: title -> a matrix that went in, to be shown beside the answer.
         tolerance: relative to the largest number expected.
         source: the title over the expected numbers.
     """
@@ -100,8 +104,9 @@ def array(
         raise CheckFailed(
             f"{what} has shape {numbers.shape}",
             _shape_of(expected),
-            shape_cause or cause,
-            _grids(numbers, expected, np.zeros(expected.shape, bool), what, source),
+            (known_shapes or {}).get(numbers.shape, shape_cause or cause),
+            _given(inputs)
+            + _grids(numbers, expected, np.zeros(expected.shape, bool), what, source),
         )
     if numbers.dtype.kind != "f":
         raise CheckFailed(
@@ -126,7 +131,7 @@ def array(
         f"{place} = {number(numbers[at])}, and {int(wrong.sum())} of {wrong.size} numbers differ",
         f"{place} = {number(expected[at])}",
         cause,
-        _grids(numbers, expected, wrong, what, source),
+        _given(inputs) + _grids(numbers, expected, wrong, what, source),
     )
 
 
@@ -148,6 +153,8 @@ def own_forward(f: Callable, name: str) -> Callable:
 def forward_works(f: Callable, name: str) -> None:
     """Run the first steps of the forward function's check, without showing them."""
     failure, _, _ = run_steps(own_forward(f, name), STEPS[name])
+    if failure is not None and "which your function calls" in failure.came:
+        raise CheckFailed(f"your {name} cannot run yet. {failure.came}")
     if failure is not None and "not written yet" in failure.came:
         raise CheckFailed(
             f"your {name} is not written yet. This check compares your gradient with the numeric "
@@ -202,6 +209,12 @@ def unchanged(**arrays: np.ndarray) -> Iterator[None]:
                 f"{name} as it was before",
                 f"+= or an assignment into {name}; work on a copy: {name}.copy().",
             )
+
+
+def _given(inputs: Mapping[str, object] | None) -> tuple[Grid, ...]:
+    """What went in, as matrices with nothing marked."""
+    pages = {k: np.atleast_2d(np.asarray(v, np.float64)) for k, v in (inputs or {}).items()}
+    return tuple(Grid(title, page, np.zeros(page.shape, bool)) for title, page in pages.items())
 
 
 def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]:

@@ -25,6 +25,7 @@ _NOT_SQUARE = (
     "H' comes from the height and pool_height, W' from the width and pool_width. Or the windows "
     "lie side by side: step by the stride."
 )
+_NO_WIDTH = "pool_width is not used: the windows are as wide as they are high."
 _EVERY_PIXEL = "the windows start at every pixel: use i·stride and j·stride."
 
 
@@ -88,6 +89,7 @@ def _(f):
             ([[[[4.5, 3.5], [6.25, 2.25]]]], "that is the mean, not the maximum."),
             ([[[[9, 9], [9, 9]]]], _EVERY_PIXEL),
         ],
+        inputs={"x[0, 0]": _IMAGE},
     )
 
 
@@ -106,7 +108,8 @@ def _(f):
     x = np.array([[[[1, 2]], [[30, 4]]], [[[5, 60]], [[7, 8]]]], dtype=np.float64)
     cause = "a maximum over the channels or the images too; take it over the window only."
     right = [[[[2]], [[30]]], [[[60]], [[8]]]]
-    array(_run(f, x, 1, 2, 2), right, "out", cause, shape_cause=_NOT_SQUARE)
+    known = [([[[[1]], [[30]]], [[[5]], [[7]]]], _NO_WIDTH)]
+    array(_run(f, x, 1, 2, 2), right, "out", cause, shape_cause=_NOT_SQUARE, known=known)
 
 
 @step("max_pool_forward_naive", "a 4×7 image, windows 2 high and 3 wide")
@@ -173,6 +176,7 @@ def _(f):
             ),
             ([[[[0, 0, 0, 0], [0, 10, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]], _EVERY_PIXEL),
         ],
+        inputs={"x[0, 0]": _IMAGE, "dout[0, 0]": dout[0, 0]},
     )
 
 
@@ -223,6 +227,7 @@ def _(f):
             ([[[[4.5, 4], [7.25, 4.75]]]], _EVERY_PIXEL),
             ([[[[4, 3], [6, 2]]]], "fractions are cut off: //, or an array of whole numbers."),
         ],
+        inputs={"x[0, 0]": _IMAGE},
     )
 
 
@@ -231,7 +236,10 @@ def _(f):
     x = np.array([[[[1, 2]], [[30, 4]]], [[[5, 60]], [[7, 8]]]], dtype=np.float64)
     cause = "a mean over the channels or the images too; take it over the window only."
     right = np.array([[[[1.5]], [[17]]], [[[32.5]], [[7.5]]]])
-    known = [(right * 2, "divide by the pixels of a window: pool_height times pool_width.")]
+    pixels = "divide by the pixels of a window: pool_height times pool_width."
+    fixed = f"divided by 4: a fixed number, or the stride twice. Instead, {pixels}"
+    known = [(right * 2, pixels), (right / 2, fixed)]
+    known.append(([[[[1]], [[30]]], [[[5]], [[7]]]], _NO_WIDTH))
     array(_run(f, x, 1, 2, 2), right, "out", cause, shape_cause=_NOT_SQUARE, known=known)
 
 
@@ -295,7 +303,13 @@ def _(f):
         [[[[1, 3, 2], [4, 10, 6], [3, 7, 4]]]],
         "dx",
         "the shares of overlapping windows add up.",
-        known=[([[[[1, 2, 2], [3, 4, 4], [3, 4, 4]]]], "= in place of +=: they add up.")],
+        known=[
+            ([[[[1, 2, 2], [3, 4, 4], [3, 4, 4]]]], "= in place of +=: they add up."),
+            (
+                [[[[4, 12, 8], [16, 40, 24], [12, 28, 16]]]],
+                "divided by the stride twice, which is 1 here. Count the pixels of a window.",
+            ),
+        ],
     )
 
 
@@ -307,7 +321,8 @@ def _(f):
 @step("avg_pool_backward_naive", "numeric gradient: a 2×9 image, windows 2 high and 3 wide")
 def _(f):
     multiples = {
-        1.5: "divided by pool_height twice. Count the pixels of a window.",
+        1.5: "divided by 4: a fixed number, or pool_height twice. Count the pixels of a window.",
+        2 / 3: "divided by 9: the stride twice, or pool_width twice. Count the pixels of a window.",
         2.0: "divided by the number of windows. Count the pixels of a window.",
     }
     _numeric(

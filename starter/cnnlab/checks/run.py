@@ -72,11 +72,8 @@ def run_steps(f: Callable, steps: list[Step]) -> tuple[CheckFailed | None, int, 
                 each.run(f)
             except CheckFailed as problem:
                 failure = problem
-            except NotImplementedError:
-                failure = CheckFailed(
-                    "not written yet: it raises NotImplementedError. "
-                    "Replace that line with your code, run the cell, and come back."
-                )
+            except NotImplementedError as error:
+                failure = _not_written(f, error)
             except Exception as error:  # whatever a student's code can raise
                 failure = _raised(f, error)
                 failure.__cause__ = error
@@ -85,6 +82,21 @@ def run_steps(f: Callable, steps: list[Step]) -> tuple[CheckFailed | None, int, 
             passed += 1
     notes = tuple(dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught))
     return failure, passed, notes[:3]
+
+
+def _not_written(f: Callable, error: Exception) -> CheckFailed:
+    """Say which function still raises NotImplementedError: f, or one that f calls."""
+    own = {getattr(f, "__name__", ""), getattr(inspect.unwrap(f), "__name__", "")}
+    innermost = _own_frames(f, error)[-1:]
+    if innermost and innermost[0].name not in own:
+        return CheckFailed(
+            f"{innermost[0].name}, which your function calls, is not written yet: it raises "
+            "NotImplementedError. Write it first, or do without it."
+        )
+    return CheckFailed(
+        "not written yet: it raises NotImplementedError. "
+        "Replace that line with your code, run the cell, and come back."
+    )
 
 
 def _raised(f: Callable, error: Exception) -> CheckFailed:
@@ -97,16 +109,22 @@ def _raised(f: Callable, error: Exception) -> CheckFailed:
 
 
 def _own_frames(f: Callable, error: Exception) -> list[traceback.FrameSummary]:
+    """The notebook's frames, innermost last: f's, and those of other cells' functions."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not str(Path(frame.filename)).startswith(_HERE)
     ]
     code = getattr(inspect.unwrap(f), "__code__", None)
-    # NumPy's own frames are noise; but keep something if the cell cannot be told apart
-    cells = [x for x in frames if "ipykernel_" in x.filename or x.filename.startswith("<")]
-    own = [x for x in frames if code is not None and x.filename == code.co_filename]
-    return own or cells or frames[:1]
+    # NumPy's own frames are noise; but keep something if the cells cannot be told apart
+    own = [
+        x
+        for x in frames
+        if (code is not None and x.filename == code.co_filename)
+        or "ipykernel_" in x.filename
+        or x.filename.startswith("<ipython")
+    ]
+    return own or [x for x in frames if x.filename.startswith("<")] or frames[:1]
 
 
 def _usual_cause(error: Exception) -> str:
@@ -119,6 +137,12 @@ def _usual_cause(error: Exception) -> str:
         return "a cell that was not run (imports, helpers), or a misspelt name."
     if isinstance(error, TypeError) and "positional argument" in text:
         return "the arguments differ from those in the question; keep the ones that came with it."
+    if isinstance(error, AssertionError):
+        return "an assert where the question wants an error: raise ValueError(...), not assert."
+    if isinstance(error, TypeError) and "Cannot cast ufunc" in text and "int" in text:
+        return "dx (or another array) was made with an integer dtype; use floats: np.zeros(shape)."
+    if isinstance(error, TypeError | ValueError) and "setting an array element" in text:
+        return "the right side is an array, not one number: b[f]? a sum over all axes?"
     if isinstance(error, TypeError) and "integer" in text and ("float" in text or "got '" in text):
         return "/ gives a float even when it divides evenly; sizes and indices need //."
     if isinstance(error, ValueError) and ("broadcast" in text or "shape" in text):
