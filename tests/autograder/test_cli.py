@@ -103,7 +103,11 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
         # in the background, as a shell without job control starts it, Ctrl-C is ignored
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    time.sleep(6)
+    workers_by = time.monotonic() + 60
+    while not any("spawn_main" in p for p in _processes_of_session(running.pid)):
+        assert time.monotonic() < workers_by, "no worker was started"
+        time.sleep(0.2)
+    time.sleep(2)  # some of them are still importing, some may be grading: both must end quietly
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does: the whole group
     _, said = running.communicate(timeout=15)
     assert running.returncode == 130
