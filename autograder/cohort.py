@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -31,7 +32,7 @@ from .gradebook import Course, record, register
 from .questions import PROJECT, Assignment, find_assignment
 from .results import Report
 from .runner import STOPPED, Graded, grade
-from .sandbox import Limits, check_sandbox
+from .sandbox import check_sandbox
 
 
 @dataclass
@@ -252,11 +253,21 @@ def _ignoring_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def _end_worker(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: the clean-up must not be interrupted
+    sys.exit(1)
+
+
 def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) -> tuple[str, str]:
     """In a worker. Plain text goes back: it is what is remembered too."""
+    # how Ctrl-C ends a worker: by way of every "finally", which remove the sandbox's folder
+    signal.signal(signal.SIGTERM, _end_worker)
     assignment = find_assignment(assignment_name)
-    loaded = submissions.load_or_empty(path, assignment)
-    graded = grade(loaded, assignment, student=student, limits=Limits(), sandboxed=sandboxed)
+    try:
+        loaded = submissions.load_or_empty(path, assignment)
+        graded = grade(loaded, assignment, student=student, sandboxed=sandboxed)
+    except SystemExit:
+        os._exit(1)  # the pool would take it for this submission's failure, and go on to the next
     return graded.report.to_json(), nbformat.writes(graded.notebook)
 
 

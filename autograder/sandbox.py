@@ -90,6 +90,13 @@ class Scratch:
     def __init__(self) -> None:
         short = "/tmp" if os.access("/tmp", os.W_OK) else None
         self.root = Path(tempfile.mkdtemp(prefix="cnnlab-", dir=short)).resolve()
+        try:
+            self._fill()
+        except BaseException:  # Ctrl-C too
+            self.remove()
+            raise
+
+    def _fill(self) -> None:
         self.work, self.home = self.root / "work", self.root / "home"
         self.sockets, self.bridge = self.root / "ipc", self.root / "bridge"
         for folder in (self.work, self.home, self.sockets, self.bridge):

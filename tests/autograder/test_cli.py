@@ -94,6 +94,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
         for n in range(3)
     }
     demo.write_course(tmp_path, assignment, notebooks)
+    before = set(Path("/tmp").glob("cnnlab-*"))
     running = subprocess.Popen(
         [BIN / "autograder", "grade", assignment.name],
         cwd=tmp_path,
@@ -107,7 +108,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
     while not any("spawn_main" in p for p in _processes_of_session(running.pid)):
         assert time.monotonic() < workers_by, "no worker was started"
         time.sleep(0.2)
-    time.sleep(2)  # some of them are still importing, some may be grading: both must end quietly
+    time.sleep(3)  # some of them are still importing, some may be grading: both must end quietly
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does: the whole group
     _, said = running.communicate(timeout=15)
     assert running.returncode == 130
@@ -116,6 +117,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
     while (left := _processes_of_session(running.pid)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
+    assert set(Path("/tmp").glob("cnnlab-*")) <= before  # nor is a scratch folder left
 
 
 def _processes_of_session(session: int) -> list[str]:
