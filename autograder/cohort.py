@@ -112,10 +112,7 @@ class Memory:
 
     def find(self, digest: str, sandboxed: bool) -> Graded | None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            data = json.loads(self._path(digest, sandboxed).read_text("utf-8"))
-            return Graded(
-                Report.from_json(data["report"]), nbformat.reads(data["notebook"], as_version=4)
-            )
+            return _from_text(self._path(digest, sandboxed).read_text("utf-8"))
         return None
 
     def keep(self, digest: str, sandboxed: bool, graded: Graded) -> None:
@@ -127,13 +124,20 @@ class Memory:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(digest, sandboxed)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(
-            json.dumps(
-                {"report": graded.report.to_json(), "notebook": nbformat.writes(graded.notebook)}
-            ),
-            "utf-8",
-        )
+        unfinished.write_text(_to_text(graded), "utf-8")
         unfinished.replace(path)
+
+
+def _to_text(graded: Graded) -> str:
+    """What is remembered, and what comes back from a worker."""
+    return json.dumps(
+        {"report": graded.report.to_json(), "notebook": nbformat.writes(graded.notebook)}
+    )
+
+
+def _from_text(text: str) -> Graded:
+    data = json.loads(text)
+    return Graded(Report.from_json(data["report"]), nbformat.reads(data["notebook"], as_version=4))
 
 
 def _grader_digest(assignment: Assignment) -> str:
@@ -222,10 +226,7 @@ def _run_pool(
         for future in as_completed(futures):
             student = futures[future]
             try:
-                report, notebook = future.result()
-                outcome: Graded | str = Graded(
-                    Report.from_json(report), nbformat.reads(notebook, as_version=4)
-                )
+                outcome: Graded | str = _from_text(future.result())
             except BrokenProcessPool:
                 raise
             except Exception as error:
@@ -258,8 +259,8 @@ def _end_worker(*_: object) -> None:
     sys.exit(1)
 
 
-def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) -> tuple[str, str]:
-    """In a worker. Plain text goes back: it is what is remembered too."""
+def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) -> str:
+    """In a worker. Plain text goes back."""
     # how Ctrl-C ends a worker: by way of every "finally", which remove the sandbox's folder
     signal.signal(signal.SIGTERM, _end_worker)
     assignment = find_assignment(assignment_name)
@@ -268,7 +269,7 @@ def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) 
         graded = grade(loaded, assignment, student=student, sandboxed=sandboxed)
     except SystemExit:
         os._exit(1)  # the pool would take it for this submission's failure, and go on to the next
-    return graded.report.to_json(), nbformat.writes(graded.notebook)
+    return _to_text(graded)
 
 
 def _write_pages(course: Course, assignment: Assignment, result: ClassResult) -> Path:

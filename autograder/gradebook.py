@@ -26,7 +26,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from . import submission as submissions
 from .errors import GraderError
-from .questions import Assignment, find_assignment
+from .questions import Assignment, find_assignment, grade_cell
 from .results import Report
 from .runner import Graded, grade
 from .submission import Submission
@@ -171,12 +171,13 @@ class SubmissionExporter(NotebookExporter):
 
 def _remove_copied_links(submitted: Path, autograded: Path) -> None:
     """nbgrader has copied what a student's links pointed to, whatever that was: take it out."""
+    if autograded == submitted:  # the first of nbgrader's two passes reads the original
+        return
     for folder, _, names in os.walk(submitted):
         for name in names:
-            if os.path.islink(os.path.join(folder, name)):
-                copied = autograded / os.path.relpath(os.path.join(folder, name), submitted)
-                if autograded != submitted:
-                    copied.unlink(missing_ok=True)
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                (autograded / os.path.relpath(path, submitted)).unlink(missing_ok=True)
 
 
 class Execute(NbGraderExecute):
@@ -212,10 +213,11 @@ def _check_points(about: dict, report: Report) -> None:
         stored = {cell.name: cell.max_score for cell in notebook.grade_cells}
     for question in report.questions:
         worth = 0.0 if question.extra_credit else question.points
-        if stored.get(f"{question.id}-tests") != worth:
+        recorded = stored.get(grade_cell(question.id))
+        if recorded != worth:
             raise GraderError(
-                f"The gradebook says that {question.id} is worth "
-                f"{stored.get(f'{question.id}-tests')} points, the hidden tests say {worth}. "
+                f"The gradebook says that {question.id} is worth {recorded} points, the hidden "
+                f"tests say {worth}. "
                 "Release the assignment again (autograder release) before you grade it."
             )
 
@@ -229,7 +231,7 @@ class SaveExtraCredit(NbGraderPreprocessor):
             for question in report.questions:
                 if question.extra_credit:
                     grade_ = gradebook.find_grade(
-                        f"{question.id}-tests",
+                        grade_cell(question.id),
                         about["notebook"],
                         about["assignment"],
                         about["student"],

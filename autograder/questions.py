@@ -29,6 +29,11 @@ def question(question_id: str, *, points: float, extra_credit: bool = False):
     return pytest.mark.question(question_id, points=points, extra_credit=extra_credit)
 
 
+def grade_cell(question_id: str) -> str:
+    """The grade_id of the cell that nbgrader scores, below the question's solution cell."""
+    return f"{question_id}-tests"
+
+
 @dataclass(frozen=True)
 class Question:
     id: str
@@ -37,8 +42,7 @@ class Question:
 
     @property
     def grade_cell(self) -> str:
-        """The grade_id of the cell that nbgrader scores."""
-        return f"{self.id}-tests"
+        return grade_cell(self.id)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import re
 import nbformat
 from nbformat import NotebookNode
 
+from .questions import grade_cell
+
 MAX_PARSED = 100_000  # characters
 
 
@@ -96,7 +98,7 @@ def _look_elsewhere(
 ) -> None:
     """Find answers by their functions' names, in the cells that will be run as code."""
     types = {index: answers[grade_id].cell_type for grade_id, index in chosen.items()}
-    locked = {f"{grade_id}-tests" for grade_id in answers}
+    locked = {grade_cell(grade_id) for grade_id in answers}
     defined = [
         _defined_names({**cell, "cell_type": types.get(index, cell["cell_type"])})
         if cell["grade_id"] not in locked
@@ -142,7 +144,7 @@ def _places_of_tests(cells: list[dict], chosen: dict[str, int]) -> dict[int, str
     places = {}
     for grade_id, answer in chosen.items():
         for index in range(answer + 1, len(cells)):
-            if cells[index]["grade_id"] == f"{grade_id}-tests":
+            if cells[index]["grade_id"] == grade_cell(grade_id):
                 places[index] = grade_id
                 break
     return places
@@ -158,7 +160,7 @@ def _answer(released: dict, grade_id: str, cell: dict | None) -> NotebookNode:
 
 
 def _tests(released: dict, grade_id: str) -> list[NotebookNode]:
-    tests = released.get(f"{grade_id}-tests")
+    tests = released.get(grade_cell(grade_id))
     return [] if tests is None else [_copy(tests)]
 
 

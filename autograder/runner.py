@@ -112,7 +112,7 @@ class _Walk:
                 question = questions[grade_id]
                 with self._timed("tests"):
                     run = self._run_tests(question, answers.get(question.id, ""), tests)
-                self._conclude(question, run, answers.get(question.id, ""), cell)
+                self._conclude(question, run, cell)
             else:
                 answers[grade_id] = cell.source
                 with self._timed("cells"):
@@ -178,9 +178,7 @@ class _Walk:
             return tests.skip(question.id, TimedOut("the notebook", self.limits.notebook_seconds))
         return tests.run(question.id, self.session)
 
-    def _conclude(
-        self, question: Question, run: QuestionRun, source: str, cell: NotebookNode
-    ) -> None:
+    def _conclude(self, question: Question, run: QuestionRun, cell: NotebookNode) -> None:
         name = None
         if any(not tested.passed for tested in run.calls):
             with self._timed("diagnosis"):
