@@ -16,6 +16,7 @@ from rich.table import Table
 
 from .errors import GraderError
 from .feedback import SYMBOLS, in_words, number, short
+from .limits import Limits, settings
 from .results import QuestionResult, Report
 
 app = typer.Typer(
@@ -31,6 +32,15 @@ NoSandboxOption = Annotated[
     bool,
     typer.Option(
         "--no-sandbox", help="Run the code in the open. Only for work that you trust as your own."
+    ),
+]
+LimitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=VALUE",
+        help="A limit of this run, like memory=4GB or cell_seconds=60; repeatable. "
+        "docs/threat_model.md lists them.",
     ),
 ]
 
@@ -85,6 +95,7 @@ def check(
         Path | None, typer.Option(help="Write the report here too; - for the terminal.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Draw the hidden inputs with this seed.")] = None,
+    limit: LimitOption = None,
     no_sandbox: NoSandboxOption = False,
 ) -> None:
     """Grade one notebook now, and print its report."""
@@ -95,7 +106,12 @@ def check(
     if json is not None and str(json) != "-" and not json.resolve().parent.is_dir():
         raise GraderError(f"--json {json}: there is no folder {json.resolve().parent}.")
     with complain.status("Grading in the sandbox" if not no_sandbox else "Grading in the open"):
-        graded = grade_file(notebook, seed=seed, sandboxed=not no_sandbox)
+        graded = grade_file(
+            notebook,
+            seed=seed,
+            limits=Limits().but(settings(limit or ())),
+            sandboxed=not no_sandbox,
+        )
     if json is not None and str(json) == "-":
         sys.stdout.write(graded.report.to_json())
         return
@@ -116,6 +132,7 @@ def grade(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is remembered.")] = False,
     course: Annotated[Path, typer.Option(help="The course folder.")] = Path(),
+    limit: LimitOption = None,
     no_sandbox: NoSandboxOption = False,
 ) -> None:
     """Grade submitted/ into nbgrader's gradebook, and write the feedback pages."""
@@ -140,13 +157,15 @@ def grade(
             bars.update(tasks[phase], completed=done, total=total, visible=True)
 
         try:
+            opened = Course.open(course)
             result = grade_class(
-                Course.open(course),
+                opened,
                 found,
                 students=student,
                 workers=workers,
                 sandboxed=not no_sandbox,
                 fresh=fresh,
+                limits=opened.limits.but(settings(limit or ())),
                 progress=show,
             )
         except KeyboardInterrupt:

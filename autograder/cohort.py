@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,9 +30,10 @@ from . import submission as submissions
 from .errors import GraderError
 from .feedback import class_page, student_page
 from .gradebook import Course, record, register
+from .limits import Limits
 from .questions import PROJECT, Assignment, find_assignment
-from .results import Report
-from .runner import STOPPED, Graded, grade
+from .results import Finding, Report
+from .runner import Graded, grade
 from .sandbox import check_sandbox
 
 
@@ -53,6 +55,7 @@ def grade_class(
     workers: int | None = None,
     sandboxed: bool = True,
     fresh: bool = False,
+    limits: Limits | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> ClassResult:
     """Grade ``submitted/`` into the gradebook, and write the feedback pages.
@@ -65,10 +68,11 @@ def grade_class(
     paths = _wanted(course, assignment, students)
     register(assignment, course)
     result = ClassResult()
-    memory = Memory(course.root / ".cnnlab" / "results", assignment)
+    limits = limits or course.limits
+    memory = Memory(course.root / ".cnnlab" / "results", assignment, limits)
     graded: dict[str, Graded] = {}
     for student, outcome in _grade_all(
-        paths, assignment, workers, sandboxed, memory, fresh, result
+        paths, assignment, workers, sandboxed, memory, fresh, limits, result
     ):
         if isinstance(outcome, Graded):
             graded[student] = outcome
@@ -103,8 +107,8 @@ def _wanted(course: Course, assignment: Assignment, students: list[str] | None) 
 class Memory:
     """Results by a hash of all that they depend on: the submission, the tests, the answers."""
 
-    def __init__(self, folder: Path, assignment: Assignment):
-        self.folder, self.grader = folder, _grader_digest(assignment)
+    def __init__(self, folder: Path, assignment: Assignment, limits: Limits):
+        self.folder, self.grader = folder, _grader_digest(assignment) + repr(limits)
 
     def _path(self, digest: str, sandboxed: bool) -> Path:
         key = hashlib.sha256(f"{digest} {self.grader} {sandboxed}".encode()).hexdigest()
@@ -163,6 +167,7 @@ def _grade_all(
     sandboxed: bool,
     memory: Memory,
     fresh: bool,
+    limits: Limits,
     result: ClassResult,
 ) -> Iterator[tuple[str, Graded | str]]:
     todo = {}
@@ -178,39 +183,40 @@ def _grade_all(
             todo[student] = (path, digest)
         else:
             result.remembered += 1
-            yield student, _for_student(known, student, loaded.notes)
-    for student, outcome in _in_pool(
-        {s: p for s, (p, _) in todo.items()}, assignment, workers or os.cpu_count() or 1, sandboxed
-    ):
+            yield student, _for_student(known, student, loaded.findings)
+    work = partial(_grade_one, assignment.name, sandboxed, limits)
+    wanted = {student: path for student, (path, _) in todo.items()}
+    for student, outcome in _in_pool(wanted, work, workers or os.cpu_count() or 1):
         if isinstance(outcome, Graded):
             memory.keep(todo[student][1], sandboxed, outcome)
         yield student, outcome
 
 
-def _for_student(graded: Graded, student: str, notes: list[str]) -> Graded:
+def _for_student(graded: Graded, student: str, findings: list[Finding]) -> Graded:
     """A remembered result under this student's name: two may hand in the same work."""
-    own = tuple(notes) + tuple(n for n in graded.report.notes if n.startswith(STOPPED))
-    return Graded(replace(graded.report, student=student, notes=own), graded.notebook)
+    stopped = tuple(f for f in graded.report.autopsy if f.kind == "stopped")
+    own = tuple(findings) + stopped
+    return Graded(replace(graded.report, student=student, autopsy=own), graded.notebook)
 
 
 def _in_pool(
-    paths: dict[str, Path], assignment: Assignment, workers: int, sandboxed: bool
+    paths: dict[str, Path], work: Callable[[Path, str], str], workers: int
 ) -> Iterator[tuple[str, Graded | str]]:
     left = dict(paths)
     try:
-        yield from _run_pool(left, assignment, workers, sandboxed)
+        yield from _run_pool(left, work, workers)
     except BrokenProcessPool:
         # a worker died, and took the others' results along: now one at a time, so that the
         # submission that does it is the only one that loses
         for student, path in list(left.items()):
             try:
-                yield from _run_pool({student: path}, assignment, 1, sandboxed)
+                yield from _run_pool({student: path}, work, 1)
             except BrokenProcessPool:
                 yield student, "the grader's own process died while it graded this submission"
 
 
 def _run_pool(
-    left: dict[str, Path], assignment: Assignment, workers: int, sandboxed: bool
+    left: dict[str, Path], work: Callable[[Path, str], str], workers: int
 ) -> Iterator[tuple[str, Graded | str]]:
     """Grade in worker processes; takes each finished student out of ``left``."""
     if not left:
@@ -219,10 +225,7 @@ def _run_pool(
     pool = ProcessPoolExecutor(min(workers, len(left)), context)
     try:
         with _ignoring_ctrl_c():
-            futures = {
-                pool.submit(_grade_one, path, assignment.name, student, sandboxed): student
-                for student, path in left.items()
-            }
+            futures = {pool.submit(work, path, student): student for student, path in left.items()}
         for future in as_completed(futures):
             student = futures[future]
             try:
@@ -259,14 +262,16 @@ def _end_worker(*_: object) -> None:
     sys.exit(1)
 
 
-def _grade_one(path: Path, assignment_name: str, student: str, sandboxed: bool) -> str:
+def _grade_one(
+    assignment_name: str, sandboxed: bool, limits: Limits, path: Path, student: str
+) -> str:
     """In a worker. Plain text goes back."""
     # how Ctrl-C ends a worker: by way of every "finally", which remove the sandbox's folder
     signal.signal(signal.SIGTERM, _end_worker)
     assignment = find_assignment(assignment_name)
     try:
         loaded = submissions.load_or_empty(path, assignment)
-        graded = grade(loaded, assignment, student=student, sandboxed=sandboxed)
+        graded = grade(loaded, assignment, student=student, limits=limits, sandboxed=sandboxed)
     except SystemExit:
         os._exit(1)  # the pool would take it for this submission's failure, and go on to the next
     return _to_text(graded)

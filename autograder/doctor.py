@@ -58,7 +58,7 @@ def _sandbox() -> Finding:
 
 def _kernel() -> Finding:
     from .kernel import Kernel
-    from .sandbox import Limits
+    from .limits import Limits
 
     try:
         with Kernel(Limits()) as kernel:

@@ -94,6 +94,10 @@ class NoSandbox(GraderError):
         )
 
 
+class BadLimit(GraderError):
+    """A limit that does not exist, or a value that it cannot have."""
+
+
 class UnknownAssignment(GraderError):
     def __init__(self, name: str, known: list[str]):
         super().__init__(

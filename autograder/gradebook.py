@@ -22,10 +22,12 @@ from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.preprocessors import Execute as NbGraderExecute
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
+from traitlets import Dict
 from traitlets.config import Config, PyFileConfigLoader
 
 from . import submission as submissions
 from .errors import GraderError
+from .limits import Limits
 from .questions import Assignment, find_assignment, grade_cell
 from .results import Report
 from .runner import Graded, grade
@@ -67,6 +69,11 @@ class Course:
         config = copy.deepcopy(self.config)
         config.CourseDirectory.submitted_directory = str(STAGED)
         return NbGraderAPI(config=config)
+
+    @property
+    def limits(self) -> Limits:
+        """The course's own limits: ``c.Execute.limits`` in its nbgrader_config.py."""
+        return Limits().but(self.config.Execute.get("limits", {}))
 
     @property
     def db_url(self) -> str:
@@ -189,6 +196,10 @@ class Execute(NbGraderExecute):
     already_graded: ClassVar[dict[str, Graded]] = {}
     sandboxed: ClassVar[bool] = True
 
+    limits = Dict(
+        help="Limits that differ from the default, by name: {'memory': '4GB', 'cell_seconds': 60}."
+    ).tag(config=True)
+
     def preprocess(self, nb, resources, km=None):
         about = resources["nbgrader"]
         assignment = find_assignment(about["assignment"])
@@ -197,7 +208,11 @@ class Execute(NbGraderExecute):
         graded = self.already_graded.get(submission.digest())
         if graded is None:
             graded = grade(
-                submission, assignment, student=about["student"], sandboxed=self.sandboxed
+                submission,
+                assignment,
+                student=about["student"],
+                limits=Limits().but(self.limits),
+                sandboxed=self.sandboxed,
             )
         _check_points(about, graded.report)
         resources["cnnlab_report"] = graded.report

@@ -22,8 +22,9 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool
 
 from .errors import GraderError, KernelDied, TimedOut
+from .limits import Limits
 from .outputs import Outputs
-from .sandbox import Limits, Scratch, check_sandbox, kernel_spec
+from .sandbox import Scratch, check_sandbox, kernel_spec
 
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process

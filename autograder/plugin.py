@@ -91,7 +91,7 @@ class HiddenTests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "question(id, points, extra_credit): a question")
+        config.addinivalue_line("markers", "question(id, points, extra_credit, limits): a question")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:

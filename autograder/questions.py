@@ -8,25 +8,35 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from .errors import BadSource, UnknownAssignment
+from .errors import BadLimit, BadSource, UnknownAssignment
+from .limits import PER_QUESTION, Limits
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def question(question_id: str, *, points: float, extra_credit: bool = False):
+def question(
+    question_id: str,
+    *,
+    points: float,
+    extra_credit: bool = False,
+    limits: Mapping[str, float | str] | None = None,
+):
     """Mark a class of hidden tests as one question.
 
     ``question_id`` is the name of the function that students write; it is nbgrader's ``grade_id``
     too. ``points`` is what the question is worth: the only place where that is written.
-    Extra credit counts on top of the assignment's points.
+    Extra credit counts on top of the assignment's points. ``limits`` are this question's own, of
+    those that can be: ``{"call_seconds": 30, "memory": "4GB"}``.
     """
-    return pytest.mark.question(question_id, points=points, extra_credit=extra_credit)
+    return pytest.mark.question(
+        question_id, points=points, extra_credit=extra_credit, limits=limits
+    )
 
 
 def grade_cell(question_id: str) -> str:
@@ -39,6 +49,7 @@ class Question:
     id: str
     points: float
     extra_credit: bool = False
+    limits: Mapping[str, float | str] | None = None
 
     @property
     def grade_cell(self) -> str:
@@ -108,10 +119,24 @@ def read_markers(path: Path) -> tuple[Question, ...]:
                         ) from None
                     if not marked.points > 0:
                         raise BadSource(f"{marked.id} in {path.name} is worth {marked.points}")
+                    _check_limits(marked, path)
                     if marked.id in found:
                         raise BadSource(f"{path.name} has two classes for {marked.id}")
                     found[marked.id] = marked
     return tuple(found.values())
+
+
+def _check_limits(marked: Question, path: Path) -> None:
+    other = sorted(set(marked.limits or ()) - set(PER_QUESTION))
+    if other:
+        raise BadSource(
+            f"{marked.id} in {path.name} sets the limit {other[0]}, which holds for the whole "
+            f"notebook. A question has its own {', '.join(PER_QUESTION)}."
+        )
+    try:
+        Limits().but(marked.limits or {})
+    except BadLimit as error:
+        raise BadSource(f"{marked.id} in {path.name}: {error}") from None
 
 
 def reference_modules(source: str) -> dict[str, str]:

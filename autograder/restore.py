@@ -3,7 +3,7 @@
 The released notebook says which cells are questions, what they are worth and what their tests are;
 from the submission come only the sources of the students' cells. So nothing in the submission's
 metadata, outputs or locked cells can change how it is graded. What was repaired is told in
-``notes``, for the student and the TA.
+``findings``, for the student and the TA.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from .questions import grade_cell
+from .results import Finding
 
 MAX_PARSED = 100_000  # characters
 
 
-def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> NotebookNode:
+def restore(cells: list[dict], release: NotebookNode, findings: list[Finding]) -> NotebookNode:
     """The submitted sources in the released notebook's frame.
 
     Every question's solution cell is there once, and its grade cell, as it was released, somewhere
@@ -31,8 +32,8 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
     cells = _without_copied_ids(cells)
     released = {c.metadata.nbgrader.grade_id: c for c in release.cells if "nbgrader" in c.metadata}
     answers = {i: c for i, c in released.items() if c.metadata.nbgrader.solution}
-    chosen = _choose_answers(cells, answers, notes)
-    _note_changes(cells, released, answers, notes)
+    chosen = _choose_answers(cells, answers, findings)
+    _note_changes(cells, released, answers, findings)
 
     tests_at = _places_of_tests(cells, chosen)
     restored: list[NotebookNode] = []
@@ -55,7 +56,8 @@ def restore(cells: list[dict], release: NotebookNode, notes: list[str]) -> Noteb
         if grade_id not in chosen:
             new = [_answer(released, grade_id, None), *_tests(released, grade_id)]
             _insert(restored, new, list(answers))
-            notes.append(f"The cell of {grade_id} was missing. It was put back, empty.")
+            text = f"The cell of {grade_id} was missing. It was put back, empty."
+            findings.append(Finding("repaired", text, grade_id))
 
     notebook = nbformat.v4.new_notebook(metadata=release.metadata, nbformat_minor=5)
     notebook.cells = _with_unique_ids(restored)
@@ -72,7 +74,7 @@ def _without_copied_ids(cells: list[dict]) -> list[dict]:
     return result
 
 
-def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[str, int]:
+def _choose_answers(cells: list[dict], answers: dict, findings: list[Finding]) -> dict[str, int]:
     """Question -> index of the submitted cell that answers it."""
     chosen: dict[str, int] = {}
     unwritten = []
@@ -82,19 +84,24 @@ def _choose_answers(cells: list[dict], answers: dict, notes: list[str]) -> dict[
         if copies:
             chosen[grade_id] = (written or copies)[-1]
         if len(copies) > 1:
-            notes.append(
+            text = (
                 f"The cell of {grade_id} was there {len(copies)} times. The last one that "
                 "was written in counts."
             )
+            findings.append(Finding("repaired", text, grade_id))
         if not written and released.cell_type == "code":
             unwritten.append(grade_id)
     if unwritten:  # the mark was lost, or the answer stands in a cell of the student's own
-        _look_elsewhere(cells, answers, unwritten, chosen, notes)
+        _look_elsewhere(cells, answers, unwritten, chosen, findings)
     return chosen
 
 
 def _look_elsewhere(
-    cells: list[dict], answers: dict, unwritten: list[str], chosen: dict[str, int], notes: list[str]
+    cells: list[dict],
+    answers: dict,
+    unwritten: list[str],
+    chosen: dict[str, int],
+    findings: list[Finding],
 ) -> None:
     """Find answers by their functions' names, in the cells that will be run as code."""
     types = {index: answers[grade_id].cell_type for grade_id, index in chosen.items()}
@@ -114,10 +121,13 @@ def _look_elsewhere(
         ]
         if places:
             chosen[grade_id] = places[-1]
-            notes.append(f"{grade_id} was found in another cell, by the function's name.")
+            text = f"{grade_id} was found in another cell, by the function's name."
+            findings.append(Finding("repaired", text, grade_id))
 
 
-def _note_changes(cells: list[dict], released: dict, answers: dict, notes: list[str]) -> None:
+def _note_changes(
+    cells: list[dict], released: dict, answers: dict, findings: list[Finding]
+) -> None:
     changed, retyped, seen = [], [], set()
     for cell in cells:
         grade_id = cell["grade_id"]
@@ -136,7 +146,8 @@ def _note_changes(cells: list[dict], released: dict, answers: dict, notes: list[
         (missing, "were missing, and put back"),
     ):
         if names:
-            notes.append(f"Cells that {what}: {', '.join(dict.fromkeys(names))}.")
+            text = f"Cells that {what}: {', '.join(dict.fromkeys(names))}."
+            findings.append(Finding("repaired", text))
 
 
 def _places_of_tests(cells: list[dict], chosen: dict[str, int]) -> dict[int, str]:

@@ -26,6 +26,28 @@ class TestResult:
         object.__setattr__(self, "message", writable)
 
 
+KINDS = ("repaired", "left out", "stopped", "unreadable")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the autopsy: what was odd about a submission, and what was done about it.
+
+    ``kind``: *repaired* (and graded as it was meant), *left out* (not graded, the rest is),
+    *stopped* (a cell or function that broke a limit or ended the process), *unreadable* (nothing
+    could be graded). ``question`` is the one that it is about, where there is one.
+    """
+
+    kind: str
+    text: str
+    question: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
+        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode())
+
+
 @dataclass(frozen=True)
 class QuestionResult:
     """One question. ``seconds`` is the wall time of its tests."""
@@ -65,7 +87,7 @@ class QuestionResult:
 class Report:
     """All that is known of one graded notebook. Written answers are not in it: people grade them.
 
-    ``notes`` tells what had to be repaired before the notebook could be graded.
+    ``autopsy`` tells what had to be repaired, left out or stopped to grade the notebook.
     ``grader_errors`` are for the course staff: the grader's own failures, never the student's.
     """
 
@@ -74,9 +96,14 @@ class Report:
     student: str
     seed: int
     questions: tuple[QuestionResult, ...]
-    notes: tuple[str, ...] = ()
+    autopsy: tuple[Finding, ...] = ()
     grader_errors: tuple[str, ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The autopsy in words."""
+        return tuple(finding.text for finding in self.autopsy)
 
     @property
     def points(self) -> float:
@@ -101,6 +128,7 @@ class Report:
             "score": self.score,
             "questions": [q.to_dict() for q in self.questions],
             "notes": list(self.notes),
+            "autopsy": [asdict(finding) for finding in self.autopsy],
             "grader_errors": list(self.grader_errors),
             "timing": {name: round(value, 3) for name, value in self.timing.items()},
         }
@@ -136,7 +164,7 @@ class Report:
             student=data["student"],
             seed=data["seed"],
             questions=questions,
-            notes=tuple(data["notes"]),
+            autopsy=tuple(Finding(**finding) for finding in data["autopsy"]),
             grader_errors=tuple(data["grader_errors"]),
             timing=data["timing"],
         )

@@ -16,15 +16,14 @@ from .diagnose import MISCONCEPTIONS, diagnose, hint, load_misconceptions
 from .errors import BadSubmission, GraderError, StudentError, StudentRaised, TimedOut
 from .feedback import question_html, question_text
 from .kernel import CellRun, Kernel
+from .limits import Limits
 from .plugin import HiddenTests, QuestionRun
 from .questions import Assignment, Question, assignment_of_notebook
-from .results import QuestionResult, Report
-from .sandbox import Limits
+from .results import Finding, QuestionResult, Report
 from .student import Session
 from .submission import Submission
 
 SKIP = "skip-execution"  # the tag of demonstrations, which the grader does not run
-STOPPED = "A cell was stopped"
 NOT_WRITTEN = "Not written yet: the cell is as it was released."
 
 
@@ -66,7 +65,7 @@ def grade(
         student=student,
         seed=seed,
         questions=tuple(walk.results),
-        notes=tuple(submission.notes + walk.notes),
+        autopsy=tuple(submission.findings + walk.findings),
         grader_errors=tuple(walk.grader_errors),
         timing=walk.timing,
     )
@@ -83,7 +82,7 @@ class _Walk:
     sandboxed: bool
     kernel: Kernel | None = None
     results: list[QuestionResult] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     grader_errors: list[str] = field(default_factory=list)
     timing: dict[str, float] = field(default_factory=dict)
     ran: list[NotebookNode] = field(default_factory=list)  # cells to run again after a restart
@@ -147,7 +146,8 @@ class _Walk:
         else:
             why = "ran too long" if run.status == "timeout" else "ended the Python process"
             first_line = cell.source.strip().splitlines()[0][:60]
-            self.notes.append(f"{STOPPED} because it {why}. It begins with “{first_line}”.")
+            text = f"A cell was stopped because it {why}. It begins with “{first_line}”."
+            self.findings.append(Finding("stopped", text, grade_id))
         if grade_id and run.status != "ok":
             self.why_undefined[grade_id] = f"Its cell stopped with {run.ename}."
         elif grade_id:
@@ -228,7 +228,11 @@ def write_outputs(cell: NotebookNode, result: QuestionResult) -> None:
 
 
 def grade_file(
-    path: Path, *, seed: int | None = None, limits: Limits | None = None, sandboxed: bool = True
+    path: Path,
+    *,
+    seed: int | None = None,
+    limits: Limits | None = None,
+    sandboxed: bool = True,
 ) -> Graded:
     """Grade the notebook at ``path``, whose file name says which assignment it belongs to."""
     if not path.exists():

@@ -20,65 +20,31 @@ import sys
 import sysconfig
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 
 from .errors import NoSandbox
+from .limits import Limits
 from .questions import PROJECT
 
 BRIDGE_FILES = ("bridge.py", "wire.py")
 
-# What NumPy exercises do without: a question that is about writing a convolution must not import
-# one. Masked in the sandbox, and refused by name on import.
-WITHOUT = (
-    "torch",
-    "torchvision",
-    "scipy",
-    "skimage",
-    "sklearn",
-    "numba",
-    "jax",
-    "tensorflow",
-    "keras",
-    "cv2",
-    "cupy",
-    "autograd",
-    "solutions",
-    "autograder",
-)
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What a submission may use. Times in seconds, sizes in bytes."""
-
-    cell_seconds: float = 20.0
-    test_seconds: float = 10.0
-    notebook_seconds: float = 600.0
-    memory: int = 2 << 30  # address space of one process
-    file_size: int = 64 << 20
-    processes: int = 1024
-    message: int = 64 << 20  # one message from the kernel
-    backlog: int = 512 << 20  # what the kernel has sent, and the grader not yet read
-    output: int = 1 << 20  # text that one cell may print; images count apart
-    stops: int = 2  # a function that hung or crashed so often is not called again
-    without: tuple[str, ...] = field(default=WITHOUT)
-
-    def for_kernel(self, folder: Path) -> str:
-        return json.dumps(
-            {
-                "folder": str(folder),
-                "memory": self.memory,
-                "file_size": self.file_size,
-                "processes": self.processes,
-                "message": self.message,
-                "cpu_seconds": int(self.notebook_seconds),
-                "without": self.without,
-            }
-        )
+def for_kernel(limits: Limits, folder: Path) -> str:
+    """What the bridge has to know, as JSON."""
+    return json.dumps(
+        {
+            "folder": str(folder),
+            "memory": limits.memory,
+            "file_size": limits.disk,
+            "processes": 4 * limits.tasks,
+            "message": limits.message,
+            "cpu_seconds": int(limits.notebook_seconds),
+            "without": limits.without,
+        }
+    )
 
 
 class Scratch:
@@ -353,7 +319,7 @@ def kernel_spec(scratch: Scratch, limits: Limits) -> KernelSpec:
             sys.executable,
             "-s",
             str(scratch.bridge / "bridge.py"),
-            limits.for_kernel(scratch.work),
+            for_kernel(limits, scratch.work),
             "-f",
             "{connection_file}",
             "--HistoryManager.enabled=False",

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from .errors import BadSubmission, GraderError, NotReleased
 from .questions import Assignment
 from .restore import restore
+from .results import Finding
 
 MAX_NOTEBOOK = 64 << 20  # bytes, with its outputs
 MAX_CELLS = 2000
@@ -31,7 +32,12 @@ class Submission:
 
     notebook: NotebookNode
     files: dict[str, Path] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """The findings in words."""
+        return [finding.text for finding in self.findings]
 
     def digest(self) -> str:
         """A hash of all that decides the result: the cells as they will be run, and the files."""
@@ -56,10 +62,10 @@ class Submission:
 
 def load(path: Path, assignment: Assignment) -> Submission:
     """Read and restore the notebook at ``path``. Raises BadSubmission if there is none to read."""
-    notes: list[str] = []
-    cells = _read_cells(path, notes)
-    notebook = restore(cells, read_release(assignment), notes)
-    return Submission(notebook, files_beside(path.parent, notes), notes)
+    findings: list[Finding] = []
+    cells = _read_cells(path, findings)
+    notebook = restore(cells, read_release(assignment), findings)
+    return Submission(notebook, files_beside(path.parent, findings), findings)
 
 
 def load_or_empty(path: Path, assignment: Assignment) -> Submission:
@@ -67,7 +73,7 @@ def load_or_empty(path: Path, assignment: Assignment) -> Submission:
     try:
         return load(path, assignment)
     except BadSubmission as error:
-        return Submission(read_release(assignment), {}, [str(error)])
+        return Submission(read_release(assignment), {}, [Finding("unreadable", str(error))])
 
 
 def read_release(assignment: Assignment) -> NotebookNode:
@@ -76,25 +82,25 @@ def read_release(assignment: Assignment) -> NotebookNode:
     return nbformat.read(assignment.release, as_version=4)
 
 
-def _read_cells(path: Path, notes: list[str]) -> list[dict]:
+def _read_cells(path: Path, findings: list[Finding]) -> list[dict]:
     """The submitted cells as [{"cell_type", "source", "grade_id", "id", "attachments"}, …]."""
     try:
-        data = json.loads(_decode(_read_regular_file(path), notes))
+        data = json.loads(_decode(_read_regular_file(path), findings))
     except (ValueError, RecursionError) as error:
         raise BadSubmission(
             f"{path.name} is not a notebook: it does not parse as JSON ({str(error)[:120]}). "
             "Open it in Jupyter, save it, and hand it in again."
         ) from None
     if isinstance(data, dict) and isinstance(data.get("worksheets"), list):
-        notes.append("The notebook was in an old format (before version 4). It was converted.")
+        text = "The notebook was in an old format (before version 4). It was converted."
+        findings.append(Finding("repaired", text))
         data = _flatten_worksheets(data)
     if not isinstance(data, dict) or not isinstance(data.get("cells"), list):
         raise BadSubmission(f"{path.name} is not a notebook: it has no list of cells.")
     cells = [clean for cell in data["cells"][:MAX_CELLS] if (clean := _clean_cell(cell))]
     if len(cells) < len(data["cells"]):
-        notes.append(
-            f"{len(data['cells']) - len(cells)} cells could not be read and were left out."
-        )
+        text = f"{len(data['cells']) - len(cells)} cells could not be read and were left out."
+        findings.append(Finding("left out", text))
     return cells
 
 
@@ -120,12 +126,13 @@ def _read_regular_file(path: Path) -> bytes:
         return file.read(MAX_NOTEBOOK + 1)
 
 
-def _decode(data: bytes, notes: list[str]) -> str:
+def _decode(data: bytes, findings: list[Finding]) -> str:
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
-        notes.append("Some characters of the notebook were not UTF-8 and were replaced.")
+        text = "Some characters of the notebook were not UTF-8 and were replaced."
+        findings.append(Finding("repaired", text))
         return data.decode(encoding, "replace")
 
 
@@ -180,14 +187,15 @@ def _images(attachments: object) -> dict:
     return kept
 
 
-def files_beside(folder: Path, notes: list[str]) -> dict[str, Path]:
+def files_beside(folder: Path, findings: list[Finding]) -> dict[str, Path]:
     """The regular files that were handed in with the notebook, by their relative name."""
     found: dict[str, Path] = {}
     total = 0
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
         if folders and len(Path(parent).relative_to(folder).parts) >= MAX_FOLDERS:
-            notes.append(f"Folders more than {MAX_FOLDERS} deep were left out.")
+            text = f"Folders more than {MAX_FOLDERS} deep were left out."
+            findings.append(Finding("left out", text))
             folders.clear()
         for name in sorted(names):
             file = Path(parent, name)
@@ -196,14 +204,16 @@ def files_beside(folder: Path, notes: list[str]) -> dict[str, Path]:
                 continue
             status, called = file.lstat(), _writable(relative)
             if not stat.S_ISREG(status.st_mode):
-                notes.append(f"{called} is not an ordinary file and was left out.")
+                text = f"{called} is not an ordinary file and was left out."
+                findings.append(Finding("left out", text))
                 continue
             total += status.st_size
             if len(found) >= MAX_FILES or total > MAX_FILES_BYTES:
-                notes.append(
+                text = (
                     f"Files from {called} on were left out: at most {MAX_FILES} files and "
                     f"{MAX_FILES_BYTES >> 20} MB may be handed in beside the notebook."
                 )
+                findings.append(Finding("left out", text))
                 return found
             found[relative] = file
     return found

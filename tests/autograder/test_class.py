@@ -16,6 +16,7 @@ from autograder.cohort import Memory, grade_class
 from autograder.diagnose import MISCONCEPTIONS
 from autograder.errors import GraderError
 from autograder.gradebook import Course
+from autograder.limits import Limits
 from autograder.questions import PROJECT
 from autograder.runner import grade_file
 
@@ -243,7 +244,7 @@ def test_a_second_run_remembers_and_agrees(graded_class, assignment):
 
 
 def test_what_timed_out_is_not_remembered(graded_class, assignment):
-    memory = Memory(graded_class.course.root / ".cnnlab" / "results", assignment)
+    memory = Memory(graded_class.course.root / ".cnnlab" / "results", assignment, Limits())
     kept = [json.loads(path.read_text("utf-8")) for path in memory.folder.glob("*.json")]
     assert kept and not [k for k in kept if '"timeout"' in k["report"]]
 

@@ -12,7 +12,7 @@ import pytest
 
 from autograder import demo
 from autograder.cli import print_class, print_report
-from autograder.results import QuestionResult, Report, TestResult
+from autograder.results import Finding, QuestionResult, Report, TestResult
 
 BIN = Path(sys.executable).parent
 
@@ -136,7 +136,9 @@ def _processes_of_session(session: int) -> list[str]:
 def hostile_report():
     tests = (TestResult("a [red]name[/]", False, "\x1b[31mred\x1b]0;title\x07 [bold]x[/]"),)
     question = QuestionResult("conv_cost", 2, 0.1, "failed", tests)
-    return Report("a", "n", "\x1b[2Jeve[/]", 1, (question,), notes=("note \x1b[0m",))
+    return Report(
+        "a", "n", "\x1b[2Jeve[/]", 1, (question,), autopsy=(Finding("repaired", "note \x1b[0m"),)
+    )
 
 
 def test_the_terminal_never_gets_a_students_escape_codes(capsys):

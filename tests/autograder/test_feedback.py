@@ -16,7 +16,7 @@ from autograder.feedback import (
     question_text,
     student_page,
 )
-from autograder.results import STATUSES, QuestionResult, Report, TestResult
+from autograder.results import STATUSES, Finding, QuestionResult, Report, TestResult
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -73,7 +73,7 @@ def report(text="plain", **changes):
         "student": text,
         "seed": 12345,
         "questions": (question(text), question(text, "passed", extra_credit=True)),
-        "notes": (text, "another note"),
+        "autopsy": (Finding("repaired", text), Finding("stopped", "another note")),
         "grader_errors": (text,),
         "timing": {"total": 2.0},
     }

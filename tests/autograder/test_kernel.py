@@ -13,8 +13,9 @@ import pytest
 from autograder import wire
 from autograder.errors import KernelDied, TimedOut
 from autograder.kernel import Kernel
+from autograder.limits import Limits
 from autograder.questions import PROJECT
-from autograder.sandbox import Limits, check_sandbox
+from autograder.sandbox import check_sandbox
 
 SMALL = Limits(cell_seconds=5, test_seconds=5, memory=1 << 30, output=10_000)
 

@@ -7,7 +7,17 @@ import pytest
 from autograder.questions import PROJECT
 
 ORDER = [
-    *("errors", "questions", "results", "wire", "bridge", "restore", "submission", "sandbox"),
+    *(
+        "errors",
+        "limits",
+        "questions",
+        "results",
+        "wire",
+        "bridge",
+        "restore",
+        "submission",
+        "sandbox",
+    ),
     *("outputs", "kernel", "student", "compare", "diagnose", "plugin", "feedback", "runner"),
     *("gradebook", "cohort", "doctor", "release", "cli", "demo"),
 ]

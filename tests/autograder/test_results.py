@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.results import SCHEMA, STATUSES, QuestionResult, Report, TestResult
+from autograder.results import KINDS, SCHEMA, STATUSES, Finding, QuestionResult, Report, TestResult
 from autograder.runner import write_outputs
 
 # hypothesis' text() leaves lone surrogates out
@@ -30,7 +30,9 @@ REPORTS = st.builds(
     student=st.text(max_size=10),
     seed=st.integers(0, 2**32),
     questions=st.lists(QUESTIONS, max_size=3).map(tuple),
-    notes=st.lists(st.text(max_size=10), max_size=2).map(tuple),
+    autopsy=st.lists(
+        st.builds(Finding, st.sampled_from(KINDS), st.text(max_size=10)), max_size=2
+    ).map(tuple),
     grader_errors=st.lists(st.text(max_size=10), max_size=2).map(tuple),
     timing=st.dictionaries(st.text(max_size=5), st.integers(0, 10**6).map(lambda n: n / 1000)),
 )

@@ -5,8 +5,8 @@ from nbgrader.utils import determine_grade
 
 from autograder import demo
 from autograder.errors import BadSubmission
+from autograder.limits import Limits
 from autograder.runner import grade_file
-from autograder.sandbox import Limits
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 
 from autograder.errors import GivenUp, NotDefined, StudentRaised, TimedOut, UnreadableResult
 from autograder.kernel import Kernel
-from autograder.sandbox import Limits
+from autograder.limits import Limits
 from autograder.student import Session, Student
 from autograder.wire import Handle
 

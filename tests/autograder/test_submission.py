@@ -354,12 +354,12 @@ def test_files_are_found_by_their_relative_names(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "helper.py").write_text("x = 1")
     (tmp_path / "data" / "a b.txt").write_text("a")
-    notes = []
-    assert files_beside(tmp_path, notes) == {
+    findings = []
+    assert files_beside(tmp_path, findings) == {
         "helper.py": tmp_path / "helper.py",
         "data/a b.txt": tmp_path / "data" / "a b.txt",
     }
-    assert notes == []
+    assert findings == []
 
 
 def test_notebooks_hidden_files_caches_and_our_own_files_are_left_out(tmp_path):
@@ -369,9 +369,9 @@ def test_notebooks_hidden_files_caches_and_our_own_files_are_left_out(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    notes = []
-    assert files_beside(tmp_path, notes) == {}
-    assert notes == []
+    findings = []
+    assert files_beside(tmp_path, findings) == {}
+    assert findings == []
 
 
 def test_a_report_in_a_folder_of_its_own_is_the_students(tmp_path):
@@ -391,28 +391,28 @@ def test_links_and_fifos_are_left_out_and_told(tmp_path):
     (folder / "loop").symlink_to(folder)
     (folder / "dead").symlink_to("nowhere")
     os.mkfifo(folder / "fifo")
-    notes = []
-    assert files_beside(folder, notes) == {}
-    assert {note.split()[0] for note in notes} >= {"file", "dead", "fifo"}
+    findings = []
+    assert files_beside(folder, findings) == {}
+    assert {note.split()[0] for note in [f.text for f in findings]} >= {"file", "dead", "fifo"}
 
 
 def test_too_many_files_are_cut_off_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(submission, "MAX_FILES", 3)
     for index in range(5):
         (tmp_path / f"{index}.txt").write_text("x")
-    notes = []
-    assert list(files_beside(tmp_path, notes)) == ["0.txt", "1.txt", "2.txt"]
-    assert len(notes) == 1
-    assert "3.txt" in notes[0]
+    findings = []
+    assert list(files_beside(tmp_path, findings)) == ["0.txt", "1.txt", "2.txt"]
+    assert len(findings) == 1
+    assert "3.txt" in findings[0].text
 
 
 def test_too_many_bytes_are_cut_off_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(submission, "MAX_FILES_BYTES", 100)
     (tmp_path / "a").write_bytes(bytes(60))
     (tmp_path / "b").write_bytes(bytes(60))
-    notes = []
-    assert list(files_beside(tmp_path, notes)) == ["a"]
-    assert len(notes) == 1
+    findings = []
+    assert list(files_beside(tmp_path, findings)) == ["a"]
+    assert len(findings) == 1
 
 
 def test_folders_nested_without_end_end(tmp_path):
@@ -424,9 +424,9 @@ def test_folders_nested_without_end_end(tmp_path):
             os.chdir("d")
         os.chdir(here)
         (tmp_path / "z.txt").write_text("found")
-        notes = []
-        assert list(files_beside(tmp_path, notes)) == ["z.txt"]
-        assert len(notes) == 1
+        findings = []
+        assert list(files_beside(tmp_path, findings)) == ["z.txt"]
+        assert len(findings) == 1
     finally:
         os.chdir(here)
         subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # too deep for shutil.rmtree
@@ -434,9 +434,9 @@ def test_folders_nested_without_end_end(tmp_path):
 
 def test_a_file_name_that_is_not_utf8_can_be_told_in_a_report(tmp_path):
     os.symlink(b"nowhere", os.fsencode(tmp_path) + b"/caf\xe9")
-    notes = []
-    files_beside(tmp_path, notes)
-    assert notes[0].encode().startswith(b"caf?")
+    findings = []
+    files_beside(tmp_path, findings)
+    assert findings[0].text.encode().startswith(b"caf?")
 
 
 # -- the digest -------------------------------------------------------------------------------
