@@ -51,6 +51,7 @@ class Limits:
     message: int = 64 * MB  # one result, or one message, from the kernel
     backlog: int = 512 * MB  # what the kernel has sent, and the grader not yet read
     output: int = 1 * MB  # text that one cell may print; images count apart
+    outputs: int = 32 * MB  # text and images that all cells together may leave
     stops: int = 2  # a function that hung or crashed so often is not called again
     without: tuple[str, ...] = field(default=WITHOUT)
 

@@ -135,7 +135,7 @@ class _Walk:
             return
         left = self.deadline - time.monotonic()
         if left <= 0:
-            run = CellRun("timeout", "TimedOut")
+            run = CellRun("timeout", "TimedOut", "the time for the notebook was over")
         else:
             with contextlib.suppress(GraderError):
                 self._revive()
@@ -144,9 +144,8 @@ class _Walk:
         if run.status in ("ok", "error"):
             self.ran.append(cell)
         else:
-            why = "ran too long" if run.status == "timeout" else "ended the Python process"
             first_line = cell.source.strip().splitlines()[0][:60]
-            text = f"A cell was stopped because it {why}. It begins with “{first_line}”."
+            text = f"A cell was stopped because {run.why}. It begins with “{first_line}”."
             self.findings.append(Finding("stopped", text, grade_id))
         if grade_id and run.status != "ok":
             self.why_undefined[grade_id] = f"Its cell stopped with {run.ename}."
