@@ -29,6 +29,7 @@ from .watchdog import Watchdog
 
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
+MAX_WORDS = 2000  # characters of an exception's text
 MAX_JSON = 8 << 20  # bytes of one message without its buffers; pictures come as base64
 MOST_WAITED = 2.0  # a limit grows to three times its length at most, on a machine that is busy
 IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
@@ -52,6 +53,7 @@ class CellRun:
 
     status: str = "ok"  # ok, error, timeout, died
     ename: str = ""
+    evalue: str = ""
     why: str = ""  # for a cell that was stopped
     outputs: list[Any] = field(default_factory=list)
 
@@ -62,7 +64,8 @@ class Kernel:
     def __init__(self, limits: Limits, *, sandboxed: bool = True, files: dict[str, Path] = ()):
         if sandboxed:
             check_sandbox()
-        self.limits, self.sandboxed, self.files = limits, sandboxed, dict(files)
+        self.limits = self.limits_at_start = limits
+        self.sandboxed, self.files = sandboxed, dict(files)
         self.alive, self.undo = False, contextlib.ExitStack()
         self.room = limits.outputs  # what all cells together may still leave in the notebook
         self.waited = 0.0  # seconds of all requests in which the machine ran others instead
@@ -84,7 +87,7 @@ class Kernel:
             context.setsockopt(zmq.LINGER, 0)
             manager = SandboxKernelManager(
                 scratch=self.scratch,
-                limits=self.limits,
+                limits=self.limits_at_start,
                 sandboxed=self.sandboxed,
                 context=context,
                 transport="ipc",
@@ -185,6 +188,7 @@ class Kernel:
             reply = self._wait_for(message_id, "execute_reply", seconds, "this cell", outputs)
             run.status = "ok" if reply["content"].get("status") == "ok" else "error"
             ename = str(reply["content"].get("ename", ""))
+            run.evalue = str(reply["content"].get("evalue", ""))[:MAX_WORDS]
             # IPython's private name for an unfinished cell
             run.ename = "SyntaxError" if ename == "_IncompleteInputError" else ename
             self._read_until_idle(message_id, outputs)

@@ -59,6 +59,16 @@ class Limits:
         """These limits with some of them changed: {"memory": "4GB", "cell_seconds": 60}."""
         return replace(self, **{name: _value(name, value) for name, value in changes.items()})
 
+    def explain(self, ename: str, evalue: str) -> str:
+        """Which limit an exception of the student's code ran into, to be put behind its text."""
+        if ename in ("MemoryError", "_ArrayMemoryError"):
+            return f" (a submission may use {size(self.memory)} of memory)"
+        if "No space left on device" in evalue or "File too large" in evalue:
+            return f" (a submission may write {size(self.disk)})"
+        if "can't start new thread" in evalue or "Resource temporarily unavailable" in evalue:
+            return f" (a submission may have {self.tasks} processes and threads)"
+        return ""
+
 
 def settings(texts: Iterable[str]) -> dict[str, str]:
     """The --limit options of a command: ["memory=4GB"] -> {"memory": "4GB"}. Raises BadLimit."""
