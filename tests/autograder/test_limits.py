@@ -1,9 +1,13 @@
 """Limits by name: reading them, and what is wrong with what cannot be read."""
 
+import re
+from dataclasses import fields
+
 import pytest
 
 from autograder.errors import BadLimit
 from autograder.limits import GB, Limits, settings, size
+from autograder.questions import PROJECT
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,13 @@ def test_sizes_for_people():
 def test_an_exception_at_a_limit_names_the_limit(ename, evalue, words):
     explained = Limits().explain(ename, evalue)
     assert words in explained and bool(explained) == bool(words)
+
+
+def test_the_threat_model_tells_every_limit_with_its_default():
+    page = (PROJECT / "docs" / "threat_model.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\w. ]+) \|", page, re.M))
+    expected = {f.name: getattr(Limits(), f.name) for f in fields(Limits) if f.name != "without"}
+    assert rows.keys() == expected.keys()
+    assert {name: getattr(Limits().but({name: text}), name) for name, text in rows.items()} == (
+        expected
+    )
