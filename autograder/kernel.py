@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import time
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from .errors import GraderError, KernelDied, OverLimit, TimedOut
 from .limits import Limits, size
 from .outputs import Outputs
 from .sandbox import Scratch, check_sandbox, kernel_spec
-from .watchdog import Watchdog
+from .watchdog import Watchdog, own_memory
 
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
@@ -105,9 +104,12 @@ class Kernel:
             self.shell = self.client.shell_channel.socket
             self.iopub = self.client.iopub_channel.socket
             self.alive = True
-            self.memory_at_start = _own_memory()
+            self.memory_at_start = own_memory()
             self.idle_after = ""  # the last request that the kernel said it was done with
             self._wait_until_ready()
+            # ØMQ connects again by the path, where the student may since have put a link to any
+            # socket of this machine's: so from now on there is no such path outside
+            self.scratch.shut_sockets()
             if self.sandboxed:
                 disks = (Path("/tmp"), Path("/dev/shm"))
                 self.watchdog = Watchdog(
@@ -224,9 +226,8 @@ class Kernel:
         poller.register(self.shell, zmq.POLLIN)
         poller.register(self.iopub, zmq.POLLIN)
         while True:
-            if _own_memory() - self.memory_at_start > self.limits.backlog:
-                # ØMQ holds what was sent and not yet read; only ending the sender stops it
-                self.alive = False
+            if own_memory() - self.memory_at_start > self.limits.backlog:
+                self.alive = False  # the watchdog sees it too, where there is one
                 self._kill()
                 raise OverLimit(what, f"it sent more than {size(self.limits.backlog)} of messages")
             poller.poll(100)
@@ -301,7 +302,8 @@ class Kernel:
             frames = socket.recv_multipart(zmq.NOBLOCK)
             _, frames = session.feed_identities(frames)
             # signature, header, parent, metadata, content: JSON, which grows when it is parsed
-            if sum(map(len, frames[:5])) > MAX_JSON:
+            json_size, size_of_all = sum(map(len, frames[:5])), sum(map(len, frames))
+            if json_size > MAX_JSON or size_of_all > self.limits.message + MAX_JSON:
                 return None
             message = session.deserialize(frames)
         except Exception:  # whatever the bytes were; they came from the student's side
@@ -318,14 +320,6 @@ class Kernel:
 def _answers(message: dict, message_id: str) -> bool:
     parent = message.get("parent_header")
     return isinstance(parent, dict) and parent.get("msg_id") == message_id
-
-
-def _own_memory() -> int:
-    """Bytes of memory that the grader's own process holds; 0 where there is no /proc."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except OSError:
-        return 0
 
 
 def _how_it_ended(code: int | None, limits: Limits) -> str:

@@ -83,6 +83,10 @@ class Scratch:
         if fonts is not None:
             shutil.copytree(fonts, self.seed / "home" / "matplotlib")
 
+    def shut_sockets(self) -> None:
+        """Nothing can connect by the sockets' path any more; what is connected stays so."""
+        self.sockets = self.sockets.rename(self.root / "connected")
+
     def inside(self, sandboxed: bool) -> tuple[Path, Path]:
         """The working folder and the home, as the student's code sees them."""
         root = Path("/tmp") if sandboxed else self.root
@@ -122,8 +126,17 @@ def _matplotlib_cache() -> Path | None:
     return folder
 
 
+SYSTEM = (
+    # not /usr as a whole: /usr/src/app and the like are where containers keep a course
+    *(f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "share")),
+    *(f"/usr/local/{name}" for name in ("bin", "lib", "lib64", "share")),
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64"),
+    *("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime"),
+)
+
+
 def _python_folders() -> list[Path]:
-    """The interpreter, its standard library and its packages."""
+    """The interpreter, its standard library and its packages, as far as SYSTEM has them not."""
     prefixes = {
         sys.prefix,
         sys.base_prefix,
@@ -132,9 +145,8 @@ def _python_folders() -> list[Path]:
         *site.getsitepackages(),
         str(Path(sys.executable).resolve().parent.parent),
     }
-    return _without_nested(
-        {Path(p).resolve() for p in prefixes if os.path.isdir(p)} | {Path(sys.prefix)}
-    )
+    folders = {Path(p).resolve() for p in prefixes if os.path.isdir(p)} | {Path(sys.prefix)}
+    return _without_nested(folders - {Path("/usr"), Path("/usr/local")})
 
 
 def _without_nested(folders: set[Path]) -> list[Path]:
@@ -149,47 +161,47 @@ def _cnnlab() -> Path:
     return Path(spec.origin).parent
 
 
+def _forbidden(without: tuple[str, ...], python: list[Path]) -> list[str]:
+    """Where the packages that a question does without are installed, the system's own too."""
+    roots = [*python, Path("/usr"), Path("/usr/local")]
+    installed = {
+        *map(Path, site.getsitepackages()),
+        *(f for root in roots for f in root.glob("lib*/python3*/*-packages")),
+    }
+    return sorted(str(f / name) for f in installed for name in without if (f / name).is_dir())
+
+
+def _bind(folder: Path | str) -> list[str]:
+    return ["--ro-bind-try", str(folder), str(folder)]
+
+
 @functools.cache
 def _mounts(without: tuple[str, ...]) -> tuple[str, ...]:
     """bubblewrap's arguments that are the same for every kernel."""
     args: list[str] = []
-    system = [
-        "/usr",
-        "/bin",
-        "/sbin",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/etc/alternatives",
-        "/etc/fonts",
-        "/etc/ld.so.cache",
-        "/etc/localtime",
-        "/etc/passwd",
-    ]
-    python = _python_folders()
-    for path in system:
+    python, cnnlab = _python_folders(), _cnnlab()
+    for path in SYSTEM:
         if os.path.islink(path):
             args += ["--symlink", os.readlink(path), path]
-        elif path == "/etc/passwd":
-            args += ["--ro-bind-try", os.devnull, path]
         else:
-            args += ["--ro-bind-try", path, path]
+            args += _bind(path)
     for folder in python:
-        args += ["--ro-bind", str(folder), str(folder)]
-    # The project may lie inside of what was just mounted (a checkout below /usr, a venv's packages)
-    mounted = [Path(p) for p in system] + python
-    answers = [PROJECT / name for name in ("solutions", "autograder", "tests", "assignments")]
-    for secret in answers:
-        if secret.is_dir() and any(m in secret.parents for m in mounted):
-            args += ["--tmpfs", str(secret)]
-    for packages in site.getsitepackages():
-        for name in without:
-            hidden = Path(packages, name)
-            if hidden.is_dir():
-                args += ["--tmpfs", str(hidden)]
-    cnnlab = _cnnlab()
+        args += _bind(folder)
+    args += ["--ro-bind", os.devnull, "/etc/passwd"]
+    # what hides something is empty, and stays so: an open one would be a disk without a limit
+    hidden = _forbidden(without, python)
+    if any(Path(p) in PROJECT.parents for p in (*SYSTEM, *python)):
+        # the project, answers, history and all, lies inside of what was just mounted
+        hidden.append(str(PROJECT))
+    for path in hidden:
+        args += ["--size", "65536", "--tmpfs", path]
+    for folder in (*python, cnnlab):
+        if str(PROJECT) in hidden and PROJECT in folder.parents:
+            args += _bind(folder)
     if not any(folder in cnnlab.parents for folder in python):
-        args += ["--ro-bind", str(cnnlab), str(cnnlab)]
+        args += _bind(cnnlab)
+    for path in hidden:
+        args += ["--remount-ro", path]
     return tuple(args)
 
 

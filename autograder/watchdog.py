@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,7 @@ class Watchdog(threading.Thread):
                 f"The grader cannot see into the sandbox that it made ({error}), so it could not "
                 "hold a submission to its limits. Is /proc mounted here as usual (hidepid=0)?"
             ) from None
+        self.own_memory_at_start = own_memory()
         self.files_at_start = sum(self._files(disk) for disk in self.disks)
         self.kernel = min((pid for pid in self._pids() if pid > 1), default=1)
 
@@ -114,15 +116,22 @@ class Watchdog(threading.Thread):
             return f"it used more than {size(limits.memory)} of memory"
         if sum(self._files(disk) for disk in self.disks) - self.files_at_start > limits.files:
             return f"it made more than {limits.files} files"
+        if own_memory() - self.own_memory_at_start > limits.backlog:
+            # ØMQ holds what was sent and not yet read; only ending the sender stops it
+            return f"it sent more than {size(limits.backlog)} of messages"
         return self._look_at_sockets()
 
     def _look_at_sockets(self) -> str | None:
         """The one folder of the machine's that a submission can write to: only sockets belong."""
         with contextlib.suppress(OSError), os.scandir(self.sockets) as entries:
             for count, entry in enumerate(entries, 1):
-                if count > IN_SOCKETS_FOLDER or entry.is_dir(follow_symlinks=False):
-                    return "it wrote into the folder of the kernel's sockets"
-                if entry.stat(follow_symlinks=False).st_size > 1 << 16:
+                kind = entry.stat(follow_symlinks=False)
+                # a link there would make the grader knock at a door of the student's choice
+                if (
+                    count > IN_SOCKETS_FOLDER
+                    or not (stat.S_ISSOCK(kind.st_mode) or stat.S_ISREG(kind.st_mode))
+                    or kind.st_size > 1 << 16
+                ):
                     return "it wrote into the folder of the kernel's sockets"
         return None
 
@@ -160,3 +169,11 @@ class Watchdog(threading.Thread):
     def _files(disk: int) -> int:
         about = os.fstatvfs(disk)
         return about.f_files - about.f_ffree
+
+
+def own_memory() -> int:
+    """Bytes of memory that the grader's own process holds; 0 where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    except OSError:
+        return 0

@@ -270,3 +270,69 @@ wire.dumps = lambda *a, **k: [b'{"value":[' + b'{"":[]},' * 1_000_000 + b'0]}']
         kernel.run_cell("import sys\nsys.path.append(sys.modules['wire'].__file__)\n" + bomb, 5)
         with pytest.raises(wire.WireError, match="MB of JSON"):
             call(kernel, "small")
+
+
+def test_packages_that_would_give_the_answer_are_nowhere_on_the_disk(kernel):
+    """those of the system's own Python, too; and what hides them cannot be written to"""
+    probe = f"""
+import os
+found = []
+for root, folders, files in os.walk("/"):
+    folders[:] = [f for f in folders if os.path.join(root, f) not in ("/proc", "/sys", "/dev")]
+    if root.endswith("-packages"):
+        for name in {sorted({"torch", "scipy", "solutions", "autograder"})!r}:
+            if os.path.isdir(os.path.join(root, name)):
+                found.append((name, os.listdir(os.path.join(root, name))))
+                try:
+                    open(os.path.join(root, name, "mine"), "w").close(); print("wrote", root)
+                except OSError: pass
+print([f for f in found if f[1]])
+"""
+    assert printed(kernel.run_cell(probe, 20)).strip() == "[]"
+
+
+def test_a_project_inside_of_what_is_mounted_is_hidden(tmp_path):
+    """a checkout below the interpreter's own folder, as some containers have it"""
+    code = f"""
+import sys
+from pathlib import Path
+from autograder import questions, sandbox
+project = Path({str(tmp_path)!r}) / "prefix" / "project"
+for name in ("solutions", ".git", "starter/cnnlab"):
+    (project / name).mkdir(parents=True)
+    (project / name / "answers.py").write_text("secret")
+sandbox.PROJECT = project
+folders = sandbox._python_folders()
+sandbox._python_folders = lambda: [project.parent, *folders]
+from autograder.kernel import Kernel
+from autograder.limits import Limits
+with Kernel(Limits()) as kernel:
+    find = "import glob; print(glob.glob({str(tmp_path)!r} + '/**', recursive=True))"
+    run = kernel.run_cell(find, 9)
+print(run.outputs[0]["text"])
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+    ).stdout
+    assert "prefix/project'" in said and "solutions" not in said and ".git" not in said
+
+
+def test_a_socket_replaced_by_a_link_is_not_knocked_at(tmp_path):
+    """the grader would connect, from outside of the sandbox, to what the link names"""
+    with Kernel(Limits(cell_seconds=5)) as kernel:
+        path = tmp_path / "door"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            door.bind(str(path))
+            door.listen()
+            run = kernel.run_cell(
+                "import glob, os, time\n"
+                "for name in glob.glob('/tmp/cnnlab-*/ipc/*'):\n"
+                "    if not name.endswith('.json'):\n"
+                f"        os.remove(name); os.symlink({str(path)!r}, name)\n"
+                "time.sleep(3)",
+                5,
+            )
+            assert run.status == "died" and "folder of the kernel's sockets" in run.why
+            door.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                door.accept()
