@@ -13,10 +13,12 @@ import numbers
 import numpy as np
 
 from .errors import WrongAnswer
+from .wire import Handle
 
 # what a float of that precision can be asked for, however the sums were ordered: (rtol, atol)
 _LOOSEST = {2: (1e-2, 1e-2), 4: (1e-4, 1e-5)}
 _MAX_NESTING = 16
+ENTRIES = 100_000  # of nested lists, beyond those that a right answer has
 
 
 def assert_close(actual, expected, *, rtol=1e-6, atol=1e-8, name="the result"):
@@ -27,7 +29,8 @@ def assert_close(actual, expected, *, rtol=1e-6, atol=1e-8, name="the result"):
     or half precision are given the room that they need.
     """
     expected = np.asarray(expected)
-    actual = _as_array(actual, name)
+    most = 4 * expected.size + ENTRIES
+    actual = _as_array(_fetched(actual, name, most), name, most)
     if actual.dtype.kind == "f" and actual.dtype.itemsize in _LOOSEST:
         least_rtol, least_atol = _LOOSEST[actual.dtype.itemsize]
         rtol, atol = max(rtol, least_rtol), max(atol, least_atol)
@@ -54,10 +57,9 @@ def assert_equal_int(actual, expected, *, name="the result"):
 
 def assert_equal_ints(actual, expected, *, name="the result"):
     """Raise WrongAnswer unless ``actual`` is a tuple (or list, or array) of these integers."""
-    expected = tuple(expected)
-    if isinstance(actual, np.ndarray) and actual.ndim == 1:
-        actual = np.asarray(actual).tolist()
-    if not isinstance(actual, (tuple, list)):
+    expected, actual = tuple(expected), _fetched(actual, name, ENTRIES)
+    is_row = isinstance(actual, np.ndarray) and actual.ndim == 1
+    if not (is_row or isinstance(actual, (tuple, list))):
         raise WrongAnswer(
             f"{name} should be a tuple of {len(expected)} integers, but is {describe(actual)}."
         )
@@ -96,12 +98,16 @@ def describe(value) -> str:
     """What kind of thing a value is, in a few words: "one array of shape (2, 3)"."""
     if value is None:
         return "None"
+    if isinstance(value, Handle):
+        return _KINDS.get(value.type_name, f"an object of type {value.type_name[:60]}")
     if isinstance(value, np.ndarray):
         return f"one array of shape {value.shape}"
     if isinstance(value, (bool, np.bool_)):
         return "one truth value"
-    if isinstance(value, numbers.Number):
+    if isinstance(value, numbers.Real):
         return "one number"
+    if isinstance(value, numbers.Complex):
+        return "one complex number"
     if isinstance(value, str):
         return "text"
     if isinstance(value, (tuple, list)):
@@ -110,7 +116,46 @@ def describe(value) -> str:
     return f"an object of type {str(kind)[:60]}"
 
 
-def _as_array(actual, name: str) -> np.ndarray:
+# What stays in the kernel although its type's name promises a value, and what it then is.
+_KINDS = {
+    "int": "an integer of more than 64 bits",
+    "str": "a long text",
+    "ndarray": (
+        "an array of something else than numbers (look at its dtype: an array that is made from "
+        "None, text, or rows of different lengths has the dtype object)"
+    ),
+    "generator": (
+        "a generator, which has computed nothing yet (make a list or an array from it; "
+        "a function with a yield in it returns one too)"
+    ),
+    "function": "a function (are the brackets of a call missing?)",
+}
+
+
+def _fetched(value, name: str, most: int):
+    """The value itself where nested lists stayed in the kernel, whole or row by row."""
+    if _is_list_elsewhere(value):
+        return value.owner.get(value)
+    if not (isinstance(value, (list, tuple)) and any(map(_is_list_elsewhere, value))):
+        return value
+    rows, entries = [], 0
+    for row in value:
+        rows.append(row.owner.get(row) if _is_list_elsewhere(row) else row)
+        entries += _entries(rows[-1])
+        _check_entries(entries, most, name)
+    return rows
+
+
+def _is_list_elsewhere(value) -> bool:
+    return isinstance(value, Handle) and value.type_name in ("list", "tuple")
+
+
+def _check_entries(entries: int, most: int, name: str) -> None:
+    if entries > most:  # an array of them could need far more memory than they do
+        raise WrongAnswer(f"{name} has more than {most} entries, far more than the right answer.")
+
+
+def _as_array(actual, name: str, most: int) -> np.ndarray:
     """The value as a plain array of real numbers, or WrongAnswer."""
     if actual is None:
         raise WrongAnswer(f"{name} is None. Is there a return at the end, with a value?")
@@ -123,6 +168,8 @@ def _as_array(actual, name: str) -> np.ndarray:
                 else ""
             )
         )
+    if isinstance(actual, (list, tuple)):
+        _check_entries(_entries(actual), most, name)
     try:
         # of a subclass, its plain data: nothing that the student wrote is called from here on
         array = np.asarray(actual)
@@ -154,6 +201,13 @@ def _is_numeric(value, depth: int = 0) -> bool:
     if isinstance(value, (list, tuple)) and depth < _MAX_NESTING:
         return all(_is_numeric(part, depth + 1) for part in value)
     return False
+
+
+def _entries(value) -> int:
+    """How many numbers there are in nested lists of numbers and arrays."""
+    if isinstance(value, (list, tuple)):
+        return sum(map(_entries, value))
+    return np.size(value)
 
 
 def _as_integer(actual, name: str) -> int:

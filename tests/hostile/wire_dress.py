@@ -125,7 +125,6 @@ FAIR = {
     "list of arrays": on_arrays(list),
     "tuple of arrays": on_arrays(tuple),
     "lists of NumPy's numbers": on_arrays(lambda a: [list(row) for row in a] if a.ndim == 2 else a),
-    "array of objects": on_arrays(lambda a: a.astype(object)),
     "list for tuple": lambda result: list(result) if type(result) is tuple else result,
     "int64": on_integers(np.int64),
     "uint8 or more": on_integers(lambda n: np.min_scalar_type(n).type(n)),
@@ -136,6 +135,7 @@ FAIR = {
     "lying subclass": on_arrays(lambda a: a.view(Liar)),
 }
 ODD = {
+    "array of objects": on_arrays(lambda a: a.astype(object)),
     "generator": lambda result: (item for item in [result]),
     "generator of parts": on_arrays(lambda a: (row for row in a)),
     "lazy": lambda result: lambda: result,

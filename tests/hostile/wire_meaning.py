@@ -35,7 +35,7 @@ def _value(tree: Any, buffers: list[bytes], kernel: StandIn, depth: int) -> Any:
         data = bytes(buffers[tree["buffer"]])
         return np.ndarray(tuple(tree["shape"]), np.dtype(tree["dtype"]), data)
     if kind == "handle":
-        return kernel.held(tree["id"])
+        return kernel.held(tree["id"]) if tree["id"] in kernel.bridge._kept else NOTHING
     if kind == "dict":
         return {key: _value(item, buffers, kernel, depth + 1) for key, item in tree["v"]}
     assert kind in ("list", "tuple") and depth < 40

@@ -302,7 +302,9 @@ def large_array(rng, frames):
     """Of the largest size that a reply may have, in place of the result or of its first item."""
     code, size = pick(rng, [("|i1", 1), ("<f8", 8), ("|b1", 1), ("<f2", 2), ("<i8", 8), ("<c8", 8)])
     data = bytes(60_000_000)
-    shape = pick(rng, [[len(data) // size], [len(data) // size // 4, 4], [1, 1, 1, len(data) // size]])
+    shape = pick(
+        rng, [[len(data) // size], [len(data) // size // 4, 4], [1, 1, 1, len(data) // size]]
+    )
     node = {"t": "array", "dtype": code, "shape": shape, "buffer": 0}
     pair = {"t": "tuple", "v": [node, pick(rng, [1, HANDLE, None])]}
     value = pick(rng, [node, pair, {"t": "list", "v": [node]}])
@@ -320,9 +322,7 @@ def array_of_many_names(rng, frames):
 def rows_that_grow(rng, frames):
     """Many rows of bytes and one of the widest complex numbers: an array of them all is large."""
     row, count = 100_000, 400
-    nodes = [
-        {"t": "array", "dtype": "|b1", "shape": [row], "buffer": i + 1} for i in range(count)
-    ]
+    nodes = [{"t": "array", "dtype": "|b1", "shape": [row], "buffer": i + 1} for i in range(count)]
     nodes.append({"t": "array", "dtype": "<c32", "shape": [row], "buffer": 0})
     value = {"t": "list", "v": nodes}
     pair = {"t": "tuple", "v": [value, None]}
@@ -415,7 +415,7 @@ def off_by_an_amount(rng, value):
 
 @on_numbers
 def transposed(rng, value):
-    array = np.asarray(value)
+    array = np.atleast_1d(value)
     return pick(rng, [array.T, array[::-1], array[None], array.ravel(), array.reshape(-1, 1)])
 
 
