@@ -25,15 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
 import wire_dress
 import wire_meaning
 import wire_mutations
+from wire_stand_in import Exchange, StandIn
+
 from autograder.diagnose import MISCONCEPTIONS, diagnose, load_misconceptions
 from autograder.plugin import HiddenTests
 from autograder.questions import find_assignment
 from autograder.student import Session
-from wire_stand_in import Exchange, StandIn
 
 SEED = 7  # of the inputs; which result is changed, and how, depends on --seed
 CPU_SECONDS = 2.0  # for a test and its diagnosis, above what they take with right answers

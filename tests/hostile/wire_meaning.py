@@ -10,7 +10,6 @@ import json
 from typing import Any
 
 import numpy as np
-
 from wire_stand_in import Exchange, StandIn
 
 NOTHING = object()  # a reply that means nothing
