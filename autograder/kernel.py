@@ -29,6 +29,8 @@ from .sandbox import Scratch, check_sandbox, kernel_spec
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
 MAX_JSON = 8 << 20  # bytes of one message without its buffers; pictures come as base64
+MAX_HEADERS = 64 << 10  # bytes of its headers, in which jupyter_client looks for dates, slowly
+SIGNATURE = 64  # bytes, as text; jupyter_client remembers each that it saw
 IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
 
 
@@ -162,7 +164,7 @@ class Kernel:
         try:
             reply = self._wait_for(message_id, "execute_reply", seconds, "this cell", outputs)
             run.status = "ok" if reply["content"].get("status") == "ok" else "error"
-            ename = str(reply["content"].get("ename", ""))
+            ename = str(reply["content"].get("ename", ""))[:200]
             # IPython's private name for an unfinished cell
             run.ename = "SyntaxError" if ename == "_IncompleteInputError" else ename
             self._read_until_idle(message_id, outputs)
@@ -222,7 +224,7 @@ class Kernel:
     def _read_until_idle(self, message_id: str, outputs: Outputs) -> None:
         deadline = time.monotonic() + IDLE_GRACE
         while self.idle_after != message_id and time.monotonic() < deadline and not self._dead():
-            self._read_outputs(message_id, outputs, wait=50)
+            self._read_outputs(message_id, outputs, wait=50, until=deadline)
 
     def _read_outputs(
         self,
@@ -254,8 +256,12 @@ class Kernel:
         try:
             frames = socket.recv_multipart(zmq.NOBLOCK)
             _, frames = session.feed_identities(frames)
-            # signature, header, parent, metadata, content: JSON, which grows when it is parsed
-            if sum(map(len, frames[:5])) > MAX_JSON:
+            # signature, header, parent, metadata; then content: JSON, which grows when it is parsed
+            headers, content = sum(map(len, frames[:4])), sum(map(len, frames[4:5]))
+            if len(frames[0]) != SIGNATURE or headers > MAX_HEADERS or content > MAX_JSON:
+                return None
+            # ØMQ's limit is for each frame, and a message may have thousands
+            if sum(map(len, frames)) > MAX_JSON + self.limits.message:
                 return None
             message = session.deserialize(frames)
         except Exception:  # whatever the bytes were; they came from the student's side
