@@ -22,10 +22,9 @@ from .errors import (
     TimedOut,
     UnreadableResult,
 )
-from .kernel import Kernel
+from .kernel import MAX_WORDS, Kernel
 from .wire import Handle
 
-MAX_WORDS = 2000  # characters of an exception's text; the bridge cuts it, but may be replaced
 KEPT = 4_000_000  # bytes of a result that are kept for the diagnosis; right answers are smaller
 LONG = 1000  # items
 PUT = -1  # the origin of a handle that a test made itself
@@ -54,29 +53,53 @@ class Call:
     result: Any = None
     error: StudentError | None = None
 
+    @property
+    def name(self) -> str:
+        """The function's, as people know it."""
+        return self.target if isinstance(self.target, str) else self.target.type_name
+
 
 @dataclass
 class Session:
-    """Speaks with the kernel for one question's tests, and remembers what was called."""
+    """Speaks with the kernel for one question's tests, and remembers what was called.
+
+    ``revive`` brings back a kernel that died or was stopped, with the cells that had run;
+    ``revive(calm=True)`` with their definitions only.
+    """
 
     kernel: Kernel
-    revive: Callable[[], None]  # brings back a kernel that died or was stopped
+    revive: Callable[..., None]
     calls: list[Call] = field(default_factory=list)
     deadline: float = float("inf")  # of the running test, on the monotonic clock
+    waited: float = 0.0  # the kernel's count of seconds that were not the student's, before it
     why_undefined: dict[str, str] = field(default_factory=dict)
+    rescued: Callable[[str], None] = lambda name: None  # told of what was stopped without guilt
     stops: Counter[str] = field(default_factory=Counter)  # how often a function hung or crashed
     parts: dict[int, tuple[Any, tuple]] = field(default_factory=dict)  # id: (object, its origin)
 
     def begin_test(self) -> None:
         self.calls, self.parts = [], {}
         self.deadline = time.monotonic() + self.kernel.limits.test_seconds
+        self.waited = self.kernel.waited
         if self.kernel.alive:
-            self._ask({"op": "forget"}, "the kernel")
+            try:
+                self._ask({"op": "forget"}, "the kernel")
+            except (KernelDied, TimedOut):  # nothing of this test's had been called
+                self.revive(calm=True)
+
+    def may_be_innocent(self, error: Exception | None) -> bool:
+        """Whether the kernel was lost in a call, but perhaps by what an earlier cell had started.
+
+        The first time that a function is met like that, it deserves a second try.
+        """
+        if self.kernel.alive or not isinstance(error, (KernelDied, TimedOut)):
+            return False
+        return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
     def call(self, target: str | Handle, args: tuple, kwargs: dict) -> Any:
         call = Call(target, self._remembered(args), self._remembered(kwargs))
         self.calls.append(call)
-        name = target if isinstance(target, str) else target.type_name
+        name = call.name
         request = {"op": "call", "target": target, "args": list(args), "kwargs": kwargs}
         try:
             # a function that hangs costs its own question, not the time of those that use it
@@ -121,7 +144,7 @@ class Session:
         """The function that returned it, else the name of its type."""
         index, _ = handle.origin
         call = self.calls[index] if 0 <= index < len(self.calls) else None
-        return call.target if call and isinstance(call.target, str) else handle.type_name
+        return call.name if call else handle.type_name
 
     def _remembered(self, value: Any) -> Any:
         """A copy that a test cannot change afterwards, with a Part for what the student made."""
@@ -149,15 +172,15 @@ class Session:
         return value
 
     def _ask(self, request: dict, name: str) -> Any:
-        limit = self.kernel.limits.test_seconds
-        left = self.deadline - time.monotonic()
+        limits = self.kernel.limits
+        left = self.deadline + (self.kernel.waited - self.waited) - time.monotonic()
         if left <= 0:
-            raise TimedOut(name, limit)
+            raise TimedOut(name, limits.test_seconds)
         frames = wire.dumps(request, _reference, wire.MAX_DEPTH + wire.ENVELOPE + 1)
         try:
-            frames = self.kernel.request(frames, min(limit, left), name)
-        except TimedOut:
-            raise TimedOut(name, limit) from None  # the whole test's limit, not what was left
+            frames = self.kernel.request(frames, min(limits.call_seconds, left), name)
+        except TimedOut:  # the whole limit, not what was left of it
+            raise TimedOut(name, min(limits.call_seconds, limits.test_seconds)) from None
         try:
             # no deeper than what the bridge sends, so that all of it can be sent back
             answer = wire.loads(frames, self._handle, wire.MAX_DEPTH + 1)
@@ -170,7 +193,8 @@ class Session:
                 raise NotDefined(missing[:100], self.why_undefined.get(missing, ""))
             case {"ename": str(ename), "evalue": str(evalue), "where": str(where)}:
                 words = evalue[:MAX_WORDS]
-                raise StudentRaised(name, ename[:100], words + _advice(words), where[:200])
+                words += _advice(words) + limits.explain(ename, words)
+                raise StudentRaised(name, ename[:100], words, where[:200])
         raise UnreadableResult(name, "it is not a value")
 
     def _handle(self, reference: dict) -> Handle:

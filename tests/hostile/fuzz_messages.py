@@ -42,7 +42,7 @@ MEMORY = LIMITS.backlog + 250_000_000  # the backlog; one message parsed; what c
 def bad_kernels() -> Iterator[None]:
     """Kernel() starts the stand-in, and is less patient than with students."""
     held = {n: getattr(kernel_module, n) for n in ("kernel_spec", "INTERRUPT_GRACE", "IDLE_GRACE")}
-    kernel_module.kernel_spec = lambda scratch, limits: KernelSpec(
+    kernel_module.kernel_spec = lambda *args: KernelSpec(
         argv=[sys.executable, str(STAND_IN), "{connection_file}"],
         interrupt_mode="message",
         metadata={"kernel_provisioner": {"provisioner_name": "cnnlab-sandbox"}},

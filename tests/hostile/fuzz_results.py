@@ -171,7 +171,7 @@ class Fuzzer:
         watch = Watch()
         try:
             with watch:
-                run = self.tests.run(question, Session(kernel, lambda: None))
+                run = self.tests.run(question, Session(kernel, lambda calm=False: None))
                 case.passed = all(test.passed for test in run.tests)
                 case.message = run.tests[0].message
                 case.problems += [f"the grader failed: {text}" for text in run.grader_errors]

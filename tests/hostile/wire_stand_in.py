@@ -41,6 +41,7 @@ class StandIn:
     limits: Limits = field(default_factory=Limits)
     alive: bool = True
     exchanges: list[Exchange] = field(default_factory=list)
+    waited: float = 0.0
     ignores_calls: bool = False  # answers each call with 0, whatever its arguments would do
 
     def __post_init__(self) -> None:
