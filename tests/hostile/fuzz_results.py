@@ -265,8 +265,8 @@ def main() -> int:
     passed = sum(case.passed for case in fuzzer.cases)
     named = sum(case.diagnosis is not None for case in fuzzer.cases)
     print(
-        f"\n{len(fuzzer.cases)} changed results in {time.monotonic() - start:.0f} s: {passed} passed, "
-        f"{named} were named as a misconception, {bad} findings"
+        f"\n{len(fuzzer.cases)} changed results in {time.monotonic() - start:.0f} s: "
+        f"{passed} passed, {named} were named as a misconception, {bad} findings"
     )
     return bool(bad)
 
