@@ -32,6 +32,7 @@ INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the pr
 MAX_WORDS = 2000  # characters of an exception's text
 MAX_JSON = 8 << 20  # bytes of one message without its buffers; pictures come as base64
 MAX_HEADERS = 64 << 10  # bytes of its headers, in which jupyter_client looks for dates, slowly
+MAX_BRACKETS = 500_000  # of its content: seconds to parse, and a hundred bytes for each
 SIGNATURE = 64  # bytes, as text; jupyter_client remembers each that it saw
 MOST_WAITED = 2.0  # a limit grows to three times its length at most, on a machine that is busy
 IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
@@ -305,6 +306,8 @@ class Kernel:
             # signature, header, parent, metadata; then content: JSON, which grows when it is parsed
             headers, content = sum(map(len, frames[:4])), sum(map(len, frames[4:5]))
             if len(frames[0]) != SIGNATURE or headers > MAX_HEADERS or content > MAX_JSON:
+                return None
+            if sum(frames[4].count(bracket) for bracket in (b"[", b"{")) > MAX_BRACKETS:
                 return None
             # ØMQ's limit is for each frame, and a message may have thousands
             if sum(map(len, frames)) > MAX_JSON + self.limits.message:

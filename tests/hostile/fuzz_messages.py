@@ -35,6 +35,7 @@ from autograder.outputs import MAX_HTML, MAX_IMAGE, MAX_OUTPUTS
 STAND_IN = Path(__file__).with_name("message_stand_in.py")
 LIMITS = Limits(message=6_000_000, backlog=150_000_000, output=20_000)
 SECONDS, GRACE, SLACK = 0.5, 0.4, 1.5  # a call; each of the client's graces; a busy machine
+SLOW = "it took"
 MEMORY = LIMITS.backlog + 250_000_000  # the backlog; one message parsed; what came meanwhile
 
 
@@ -63,6 +64,15 @@ class Case:
 
 
 def run_case(kernel: Kernel, seed: int, number: int) -> Case:
+    """A case that was only slow is tried again: the machine may have been busy with others."""
+    for _ in range(3):
+        case = try_case(kernel, seed, number)
+        if not case.problems or any(not p.startswith(SLOW) for p in case.problems):
+            break
+    return case
+
+
+def try_case(kernel: Kernel, seed: int, number: int) -> Case:
     """One misbehaviour in a cell (even numbers) or in a request, then an honest exchange."""
     case = Case(number)
     if not kernel.alive:
@@ -76,7 +86,7 @@ def run_case(kernel: Kernel, seed: int, number: int) -> Case:
         case.problems.append("".join(traceback.format_exception(error)[-5:]))
     took, grown = time.monotonic() - start, memory("VmHWM") - before
     if took > SECONDS + 2 * GRACE + SLACK:
-        case.problems.append(f"it took {took:.1f} s, where {SECONDS} s were allowed")
+        case.problems.append(f"{SLOW} {took:.1f} s, where {SECONDS} s were allowed")
     if grown > MEMORY:
         case.problems.append(f"{grown >> 20} MB held")
     if kernel.alive:
