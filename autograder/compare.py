@@ -83,7 +83,7 @@ def unpack(value, *names):
             f"the function should return {wanted}, but returned {describe(value)}.{hint}"
         )
     if len(value) != len(names):
-        few_or_many = "only " if len(value) < len(names) else ""
+        few_or_many = "only " if 0 < len(value) < len(names) else ""
         raise WrongAnswer(
             f"the function should return {wanted}, but returned {few_or_many}"
             f"{_count(len(value), 'value')}."
@@ -98,8 +98,6 @@ def describe(value) -> str:
     """What kind of thing a value is, in a few words: "one array of shape (2, 3)"."""
     if value is None:
         return "None"
-    if isinstance(value, Handle):
-        return _KINDS.get(value.type_name, f"an object of type {value.type_name[:60]}")
     if isinstance(value, np.ndarray):
         return f"one array of shape {value.shape}"
     if isinstance(value, (bool, np.bool_)):
@@ -112,23 +110,26 @@ def describe(value) -> str:
         return "text"
     if isinstance(value, (tuple, list)):
         return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
-    kind = getattr(value, "type_name", type(value).__name__)
-    return f"an object of type {str(kind)[:60]}"
+    kind = str(getattr(value, "type_name", type(value).__name__))
+    return _KINDS.get(kind, f"an object of type {kind[:60]}")
 
 
-# What stays in the kernel although its type's name promises a value, and what it then is.
+# What stays in the kernel, in words that say what to look for.
+_LAZY = "{}, which has computed nothing yet (make a list or an array from it)"
 _KINDS = {
     "int": "an integer of more than 64 bits",
     "str": "a long text",
+    "complex": "one complex number",
+    "dict": "a dict",
+    "set": "a set",
+    "type": "a class (are the brackets of a call missing?)",
+    "function": "a function (are the brackets of a call missing?)",
+    "generator": _LAZY.format("a generator (from a yield, or from brackets around a for)"),
+    **{name: _LAZY.format(f"a {name} object") for name in ("map", "zip", "filter", "range")},
     "ndarray": (
         "an array of something else than numbers (look at its dtype: an array that is made from "
         "None, text, or rows of different lengths has the dtype object)"
     ),
-    "generator": (
-        "a generator, which has computed nothing yet (make a list or an array from it; "
-        "a function with a yield in it returns one too)"
-    ),
-    "function": "a function (are the brackets of a call missing?)",
 }
 
 

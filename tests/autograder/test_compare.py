@@ -99,7 +99,7 @@ BORDER[..., 1:-1, 1:-1] = False
         ("hello", RIGHT, "but is text"),
         (Opaque(), RIGHT, "an object of type Tensor"),
         ([Opaque()], RIGHT, "something else than numbers"),
-        ({"a": 1}, RIGHT, "an object of type dict"),
+        ({"a": 1}, RIGHT, "a dict"),
         (RIGHT + 1j, RIGHT, "complex"),
         (RIGHT > 0, RIGHT, "truth values"),
         (True, 1.0, "truth values"),
@@ -266,7 +266,7 @@ def test_unpack():
         (Opaque(), "an object of type Tensor."),
         ((RIGHT,), "only 1 value."),
         ((RIGHT, 1, 2), "3 values."),
-        ({"out": 1, "cache": 2}, "an object of type dict."),
+        ({"out": 1, "cache": 2}, "a dict."),
     ):
         assert pair + words in message(unpack, wrong, "out", "cache")
 
