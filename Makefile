@@ -1,6 +1,6 @@
 # `make help` lists the commands. Each sets up what it needs, and is quick the second time.
 .DELETE_ON_ERROR:
-.PHONY: help demo test release check-release lint bench clean sandbox
+.PHONY: help demo test fuzz release check-release lint bench clean sandbox
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,6 +19,10 @@ test: $(VENV)/installed-for-tests sandbox   ## run every test
 	@echo "make test: every test of the kit (minutes, on 2 cores)"
 	@$(BIN)/autograder release --check
 	@$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed-for-tests   ## the long runs of the fuzzers (minutes)
+	@$(BIN)/python tests/hostile/fuzz_results.py --count 4000
+	@$(BIN)/python tests/hostile/fuzz_messages.py --count 300
 
 release: $(VENV)/installed   ## build starter/ and solutions/ from the sources
 	@$(BIN)/autograder release

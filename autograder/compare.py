@@ -13,10 +13,12 @@ import numbers
 import numpy as np
 
 from .errors import WrongAnswer
+from .wire import Handle
 
 # what a float of that precision can be asked for, however the sums were ordered: (rtol, atol)
 _LOOSEST = {2: (1e-2, 1e-2), 4: (1e-4, 1e-5)}
 _MAX_NESTING = 16
+ENTRIES = 100_000  # of nested lists, beyond those that a right answer has
 
 
 def assert_close(actual, expected, *, rtol=1e-6, atol=1e-8, name="the result"):
@@ -27,7 +29,8 @@ def assert_close(actual, expected, *, rtol=1e-6, atol=1e-8, name="the result"):
     or half precision are given the room that they need.
     """
     expected = np.asarray(expected)
-    actual = _as_array(actual, name)
+    most = 4 * expected.size + ENTRIES
+    actual = _as_array(_fetched(actual, name, most), name, most)
     if actual.dtype.kind == "f" and actual.dtype.itemsize in _LOOSEST:
         least_rtol, least_atol = _LOOSEST[actual.dtype.itemsize]
         rtol, atol = max(rtol, least_rtol), max(atol, least_atol)
@@ -54,10 +57,9 @@ def assert_equal_int(actual, expected, *, name="the result"):
 
 def assert_equal_ints(actual, expected, *, name="the result"):
     """Raise WrongAnswer unless ``actual`` is a tuple (or list, or array) of these integers."""
-    expected = tuple(expected)
-    if isinstance(actual, np.ndarray) and actual.ndim == 1:
-        actual = np.asarray(actual).tolist()
-    if not isinstance(actual, (tuple, list)):
+    expected, actual = tuple(expected), _fetched(actual, name, ENTRIES)
+    is_row = isinstance(actual, np.ndarray) and actual.ndim == 1
+    if not (is_row or isinstance(actual, (tuple, list))):
         raise WrongAnswer(
             f"{name} should be a tuple of {len(expected)} integers, but is {describe(actual)}."
         )
@@ -81,7 +83,7 @@ def unpack(value, *names):
             f"the function should return {wanted}, but returned {describe(value)}.{hint}"
         )
     if len(value) != len(names):
-        few_or_many = "only " if len(value) < len(names) else ""
+        few_or_many = "only " if 0 < len(value) < len(names) else ""
         raise WrongAnswer(
             f"the function should return {wanted}, but returned {few_or_many}"
             f"{_count(len(value), 'value')}."
@@ -100,17 +102,61 @@ def describe(value) -> str:
         return f"one array of shape {value.shape}"
     if isinstance(value, (bool, np.bool_)):
         return "one truth value"
-    if isinstance(value, numbers.Number):
+    if isinstance(value, numbers.Real):
         return "one number"
+    if isinstance(value, numbers.Complex):
+        return "one complex number"
     if isinstance(value, str):
         return "text"
     if isinstance(value, (tuple, list)):
         return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
-    kind = getattr(value, "type_name", type(value).__name__)
-    return f"an object of type {str(kind)[:60]}"
+    kind = str(getattr(value, "type_name", type(value).__name__))
+    return _KINDS.get(kind, f"an object of type {kind[:60]}")
 
 
-def _as_array(actual, name: str) -> np.ndarray:
+# What stays in the kernel, in words that say what to look for.
+_LAZY = "{}, which has computed nothing yet (make a list or an array from it)"
+_KINDS = {
+    "int": "an integer of more than 64 bits",
+    "str": "a long text",
+    "complex": "one complex number",
+    "dict": "a dict",
+    "set": "a set",
+    "type": "a class (are the brackets of a call missing?)",
+    "function": "a function (are the brackets of a call missing?)",
+    "generator": _LAZY.format("a generator (from a yield, or from brackets around a for)"),
+    **{name: _LAZY.format(f"a {name} object") for name in ("map", "zip", "filter", "range")},
+    "ndarray": (
+        "an array of something else than numbers (look at its dtype: an array that is made from "
+        "None, text, or rows of different lengths has the dtype object)"
+    ),
+}
+
+
+def _fetched(value, name: str, most: int):
+    """The value itself where nested lists stayed in the kernel, whole or row by row."""
+    if _is_list_elsewhere(value):
+        return value.owner.get(value)
+    if not (isinstance(value, (list, tuple)) and any(map(_is_list_elsewhere, value))):
+        return value
+    rows, entries = [], 0
+    for row in value:
+        rows.append(row.owner.get(row) if _is_list_elsewhere(row) else row)
+        entries += _entries(rows[-1])
+        _check_entries(entries, most, name)
+    return rows
+
+
+def _is_list_elsewhere(value) -> bool:
+    return isinstance(value, Handle) and value.type_name in ("list", "tuple")
+
+
+def _check_entries(entries: int, most: int, name: str) -> None:
+    if entries > most:  # an array of them could need far more memory than they do
+        raise WrongAnswer(f"{name} has more than {most} entries, far more than the right answer.")
+
+
+def _as_array(actual, name: str, most: int) -> np.ndarray:
     """The value as a plain array of real numbers, or WrongAnswer."""
     if actual is None:
         raise WrongAnswer(f"{name} is None. Is there a return at the end, with a value?")
@@ -123,6 +169,8 @@ def _as_array(actual, name: str) -> np.ndarray:
                 else ""
             )
         )
+    if isinstance(actual, (list, tuple)):
+        _check_entries(_entries(actual), most, name)
     try:
         # of a subclass, its plain data: nothing that the student wrote is called from here on
         array = np.asarray(actual)
@@ -154,6 +202,13 @@ def _is_numeric(value, depth: int = 0) -> bool:
     if isinstance(value, (list, tuple)) and depth < _MAX_NESTING:
         return all(_is_numeric(part, depth + 1) for part in value)
     return False
+
+
+def _entries(value) -> int:
+    """How many numbers there are in nested lists of numbers and arrays."""
+    if isinstance(value, (list, tuple)):
+        return sum(map(_entries, value))
+    return np.size(value)
 
 
 def _as_integer(actual, name: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .student import PUT, Call
+from .student import PUT, Call, Part
 from .wire import Handle
 
 # question id -> {misconception's name: wrong variant of the reference}
@@ -147,12 +147,12 @@ def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
 
 
 def _refill(argument: Any, outcomes: list[Outcome]) -> Any:
-    """An argument as the replayed functions need it: handles replaced by the replay's objects."""
-    if isinstance(argument, Handle):
+    """An argument as the replayed functions need it: the student's replaced by the replay's."""
+    if isinstance(argument, (Handle, Part)):
         index, path = argument.origin
         if index == PUT:
             return _refill(path, outcomes)
-        if outcomes[index].error is not None:
+        if index < 0 or outcomes[index].error is not None:
             raise LookupError(index)
         value = outcomes[index].value
         for op, key in path:

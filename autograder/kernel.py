@@ -30,6 +30,9 @@ START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
 MAX_WORDS = 2000  # characters of an exception's text
 MAX_JSON = 8 << 20  # bytes of one message without its buffers; pictures come as base64
+MAX_HEADERS = 64 << 10  # bytes of its headers, in which jupyter_client looks for dates, slowly
+MAX_BRACKETS = 500_000  # of its content: seconds to parse, and a hundred bytes for each
+SIGNATURE = 64  # bytes, as text; jupyter_client remembers each that it saw
 MOST_WAITED = 2.0  # a limit grows to three times its length at most, on a machine that is busy
 IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
 
@@ -189,7 +192,7 @@ class Kernel:
         try:
             reply = self._wait_for(message_id, "execute_reply", seconds, "this cell", outputs)
             run.status = "ok" if reply["content"].get("status") == "ok" else "error"
-            ename = str(reply["content"].get("ename", ""))
+            ename = str(reply["content"].get("ename", ""))[:200]
             run.evalue = str(reply["content"].get("evalue", ""))[:MAX_WORDS]
             # IPython's private name for an unfinished cell
             run.ename = "SyntaxError" if ename == "_IncompleteInputError" else ename
@@ -269,7 +272,7 @@ class Kernel:
     def _read_until_idle(self, message_id: str, outputs: Outputs) -> None:
         deadline = time.monotonic() + IDLE_GRACE
         while self.idle_after != message_id and time.monotonic() < deadline and not self._dead():
-            self._read_outputs(message_id, outputs, wait=50)
+            self._read_outputs(message_id, outputs, wait=50, until=deadline)
 
     def _read_outputs(
         self,
@@ -301,9 +304,14 @@ class Kernel:
         try:
             frames = socket.recv_multipart(zmq.NOBLOCK)
             _, frames = session.feed_identities(frames)
-            # signature, header, parent, metadata, content: JSON, which grows when it is parsed
-            json_size, size_of_all = sum(map(len, frames[:5])), sum(map(len, frames))
-            if json_size > MAX_JSON or size_of_all > self.limits.message + MAX_JSON:
+            # signature, header, parent, metadata; then content: JSON, which grows when it is parsed
+            headers, content = sum(map(len, frames[:4])), sum(map(len, frames[4:5]))
+            if len(frames[0]) != SIGNATURE or headers > MAX_HEADERS or content > MAX_JSON:
+                return None
+            if sum(frames[4].count(bracket) for bracket in (b"[", b"{")) > MAX_BRACKETS:
+                return None
+            # ØMQ's limit is for each frame, and a message may have thousands
+            if sum(map(len, frames)) > MAX_JSON + self.limits.message:
                 return None
             message = session.deserialize(frames)
         except Exception:  # whatever the bytes were; they came from the student's side

@@ -73,12 +73,21 @@ class Outputs:
                 self.images -= len(image)
                 kept[kind] = image
         for kind in ("text/plain", "text/html"):
-            if isinstance(data.get(kind), str):
-                if kind == "text/html" and len(data[kind]) > MAX_HTML:
-                    continue  # cleaning takes time that grows with the square of the length
-                text = self._take(_writable(data[kind]))
-                kept[kind] = nh3.clean(text, tags=TAGS) if kind == "text/html" else text
-        return kept
+            text = data.get(kind)
+            # cleaning takes time that grows with the square of the length
+            if isinstance(text, str) and not (kind == "text/html" and len(text) > MAX_HTML):
+                text = self._take(_writable(text))
+                kept[kind] = self._clean(text) if kind == "text/html" else text
+        return {kind: text for kind, text in kept.items() if text}
+
+    def _clean(self, page: str) -> str:
+        """HTML without what is active; nothing, where closing all its tags makes it too long."""
+        cleaned = nh3.clean(page, tags=TAGS)
+        grown = max(0, len(cleaned) - len(page))
+        if grown > self.left:
+            return ""
+        self.left -= grown
+        return cleaned
 
     def _take(self, text: str) -> str:
         """The part of the text that there is still room for."""

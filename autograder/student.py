@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,22 @@ from .errors import (
 from .kernel import MAX_WORDS, Kernel
 from .wire import Handle
 
+KEPT = 4_000_000  # bytes of a result that are kept for the diagnosis; right answers are smaller
+LONG = 1000  # items
 PUT = -1  # the origin of a handle that a test made itself
+LOST = -2  # the origin of what only the student's kernel can make
+TOO_LARGE = "a result too large to be kept"
+
+
+@dataclass(frozen=True)
+class Part:
+    """In a remembered call: an argument that came out of an earlier call.
+
+    The student chose its value, so no function of ours is ever run on it: a cache that asks for a
+    padding of a million pixels would be our own memory and time.
+    """
+
+    origin: tuple  # (number of the call, path)
 
 
 @dataclass
@@ -60,9 +75,10 @@ class Session:
     why_undefined: dict[str, str] = field(default_factory=dict)
     rescued: Callable[[str], None] = lambda name: None  # told of what was stopped without guilt
     stops: Counter[str] = field(default_factory=Counter)  # how often a function hung or crashed
+    parts: dict[int, tuple[Any, tuple]] = field(default_factory=dict)  # id: (object, its origin)
 
     def begin_test(self) -> None:
-        self.calls = []
+        self.calls, self.parts = [], {}
         self.deadline = time.monotonic() + self.kernel.limits.test_seconds
         self.waited = self.kernel.waited
         if self.kernel.alive:
@@ -81,7 +97,7 @@ class Session:
         return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
     def call(self, target: str | Handle, args: tuple, kwargs: dict) -> Any:
-        call = Call(target, _snapshot(args), _snapshot(kwargs))
+        call = Call(target, self._remembered(args), self._remembered(kwargs))
         self.calls.append(call)
         name = call.name
         request = {"op": "call", "target": target, "args": list(args), "kwargs": kwargs}
@@ -96,38 +112,78 @@ class Session:
             self.stops[name] += isinstance(error, (TimedOut, KernelDied))
             call.error = error
             raise
-        call.result = _with_origins(value, len(self.calls) - 1, ())
-        return call.result
+        call.result = value if _weight(value) <= KEPT else TOO_LARGE
+        return self._with_origins(value, len(self.calls) - 1, ())
 
     def put(self, value: Any) -> Handle:
         handle = self._ask({"op": "put", "value": value}, "the kernel")
-        handle.__dict__["origin"] = (PUT, _snapshot(value))
+        if not isinstance(handle, Handle):
+            raise UnreadableResult("the kernel", "it did not keep a value that it was given")
+        handle.__dict__["origin"] = (PUT, self._remembered(value))
         return handle
 
     def get(self, handle: Handle) -> Any:
-        return self._ask({"op": "get", "of": handle}, handle.type_name)
+        index, path = handle.origin
+        value = self._ask({"op": "get", "of": handle}, self._name_of(handle))
+        return self._with_origins(value, *((LOST, ()) if index == PUT else (index, path)))
 
     def length(self, handle: Handle) -> int:
-        return self._ask({"op": "len", "of": handle}, handle.type_name)
+        name = self._name_of(handle)
+        length = self._ask({"op": "len", "of": handle}, name)
+        if type(length) is not int or not 0 <= length < 2**31:
+            raise UnreadableResult(name, "its length is not a number of items")
+        return length
 
     def step(self, handle: Handle, op: str, key: Any) -> Any:
-        value = self._ask({"op": op, "of": handle, "key": key}, handle.type_name)
         index, path = handle.origin
-        return _with_origins(value, index, (*path, (op, key)))
+        value = self._ask({"op": op, "of": handle, "key": key}, self._name_of(handle))
+        origin = (LOST, ()) if index == PUT else (index, (*path, (op, key)))
+        return self._with_origins(value, *origin)
+
+    def _name_of(self, handle: Handle) -> str:
+        """The function that returned it, else the name of its type."""
+        index, _ = handle.origin
+        call = self.calls[index] if 0 <= index < len(self.calls) else None
+        return call.name if call else handle.type_name
+
+    def _remembered(self, value: Any) -> Any:
+        """A copy that a test cannot change afterwards, with a Part for what the student made."""
+        known = self.parts.get(id(value))
+        if known is not None:
+            return Part(known[1])
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        if isinstance(value, (tuple, list)):
+            return type(value)(self._remembered(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._remembered(item) for key, item in value.items()}
+        return value
+
+    def _with_origins(self, value: Any, index: int, path: tuple) -> Any:
+        """Note where each part of a result came from."""
+        if isinstance(value, Handle):
+            value.__dict__["origin"] = (index, path)
+            return value
+        if not _is_shared(value):
+            # with the object itself, so that no other can have its id as long as the test runs
+            self.parts[id(value)] = value, (index, path)
+        for key, item in _items(value):
+            self._with_origins(item, index, (*path, ("item", key)))
+        return value
 
     def _ask(self, request: dict, name: str) -> Any:
         limits = self.kernel.limits
         left = self.deadline + (self.kernel.waited - self.waited) - time.monotonic()
         if left <= 0:
             raise TimedOut(name, limits.test_seconds)
+        frames = wire.dumps(request, _reference, wire.MAX_DEPTH + wire.ENVELOPE + 1)
         try:
-            frames = self.kernel.request(
-                wire.dumps(request, _reference), min(limits.call_seconds, left), name
-            )
+            frames = self.kernel.request(frames, min(limits.call_seconds, left), name)
         except TimedOut:  # the whole limit, not what was left of it
             raise TimedOut(name, min(limits.call_seconds, limits.test_seconds)) from None
         try:
-            answer = wire.loads(frames, self._handle)
+            # no deeper than what the bridge sends, so that all of it can be sent back
+            answer = wire.loads(frames, self._handle, wire.MAX_DEPTH + 1)
         except wire.WireError as error:
             raise UnreadableResult(name, str(error)) from None
         match answer:
@@ -142,7 +198,7 @@ class Session:
         raise UnreadableResult(name, "it is not a value")
 
     def _handle(self, reference: dict) -> Handle:
-        return Handle(reference["id"], reference["type"][:100], self, (PUT, None))
+        return Handle(reference["id"], reference["type"][:100], self, (LOST, ()))
 
 
 class Student:
@@ -177,28 +233,37 @@ def _reference(obj: Any) -> dict:
     raise GraderError(f"a hidden test passes a {type(obj).__name__}, which cannot be sent")
 
 
-def _snapshot(value: Any) -> Any:
-    """A copy that a test cannot change afterwards; handles stay what they are."""
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    """What a container holds, with its keys; of a long list, only what is not a mere number."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    pairs = enumerate(value) if isinstance(value, (tuple, list)) else pairs
+    if isinstance(value, (tuple, list, dict)) and len(value) > LONG:
+        return ((key, item) for key, item in pairs if not isinstance(item, (int, float, str)))
+    return pairs
+
+
+def _is_shared(value: Any) -> bool:
+    """Whether Python has one object for it everywhere: None, small numbers, short texts, ()."""
+    if isinstance(value, int):
+        return -1000 < value < 1000
+    return (
+        value is None
+        or isinstance(value, np.bool_)
+        or (isinstance(value, (str, tuple)) and len(value) < 2)
+    )
+
+
+def _weight(value: Any) -> int:
+    """About how many bytes a result takes."""
     if isinstance(value, np.ndarray):
-        return value.copy()
+        return value.nbytes
+    if isinstance(value, str):
+        return len(value)
     if isinstance(value, (tuple, list)):
-        return type(value)(_snapshot(item) for item in value)
+        return 64 * len(value) + sum(map(_weight, value))
     if isinstance(value, dict):
-        return {key: _snapshot(item) for key, item in value.items()}
-    return value
-
-
-def _with_origins(value: Any, index: int, path: tuple) -> Any:
-    """Note in each Handle of a result where it came from."""
-    if isinstance(value, Handle):
-        value.__dict__["origin"] = (index, path)
-    elif isinstance(value, (tuple, list)):
-        for position, item in enumerate(value):
-            _with_origins(item, index, (*path, ("item", position)))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _with_origins(item, index, (*path, ("item", key)))
-    return value
+        return 128 * len(value) + sum(map(_weight, value.values()))
+    return 32
 
 
 # Names that NumPy 2 removed without saying what to write instead.

@@ -10,11 +10,13 @@ Never pickle.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+DTYPE = re.compile(r"[<>|=]?(\?|[biufc]\d{1,2})")
 NUMBER_KINDS = "biufc"  # bool, int, uint, float, complex: no objects, no records, no dates
 MAX_DEPTH = 16
 MAX_ITEMS = 100_000
@@ -75,10 +77,13 @@ def dumps(
     return [json.dumps(tree, allow_nan=False).encode(), *buffers]
 
 
-def loads(frames: list[bytes], resolve: Callable[[dict], Any]) -> Any:
+def loads(
+    frames: list[bytes], resolve: Callable[[dict], Any], depth: int = MAX_DEPTH + ENVELOPE
+) -> Any:
     """Read what ``dumps`` wrote. Raises WireError for anything else, without allocating much.
 
-    ``resolve(reference)`` turns the references of ``keep`` into objects.
+    ``resolve(reference)`` turns the references of ``keep`` into objects. What is read can be
+    written again: nothing in it is larger, or deeper, than ``dumps`` takes.
     """
     if frames and len(frames[0]) > MAX_JSON:
         raise WireError(f"{len(frames[0]) / 1e6:.0f} MB of JSON, where arrays travel beside it")
@@ -86,7 +91,7 @@ def loads(frames: list[bytes], resolve: Callable[[dict], Any]) -> Any:
         tree = json.loads(bytes(frames[0]))
     except (ValueError, IndexError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
-    return _from_tree(tree, frames[1:], resolve, MAX_DEPTH + ENVELOPE)
+    return _from_tree(tree, dict(enumerate(frames[1:])), resolve, depth)
 
 
 def _refuse(obj: Any) -> dict:
@@ -115,8 +120,9 @@ def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], dept
         return value
     if kind is float:
         return value if np.isfinite(value) else {"t": "float", "v": repr(value)}
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in NUMBER_KINDS:
-        array = np.asarray(value)
+    # of a subclass, its plain numbers: what it says of its own dtype and shape does not count
+    array = np.asarray(value) if isinstance(value, (np.ndarray, np.generic)) else None
+    if array is not None and array.dtype.kind in NUMBER_KINDS:
         buffers.append(array.tobytes())  # C order, whatever the strides were
         return {
             "t": "scalar" if isinstance(value, np.generic) else "array",
@@ -145,8 +151,18 @@ def _is_plain(value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def _from_tree(tree: Any, buffers: list[bytes], resolve: Callable[[dict], Any], depth: int) -> Any:
-    if tree is None or isinstance(tree, (bool, int, float, str)):
+def _from_tree(
+    tree: Any, buffers: dict[int, bytes], resolve: Callable[[dict], Any], depth: int
+) -> Any:
+    if tree is None or isinstance(tree, (bool, float)):
+        return tree
+    if isinstance(tree, int):
+        if not -MAX_INT <= tree < MAX_INT:
+            raise WireError("an integer of more than 64 bits")
+        return tree
+    if isinstance(tree, str):
+        if len(tree) > MAX_TEXT:
+            raise WireError(f"a text of {len(tree)} characters")
         return tree
     if not isinstance(tree, dict) or depth < 0:
         raise WireError(f"a {type(tree).__name__} where a value should be, or nested too deeply")
@@ -166,31 +182,30 @@ def _from_tree(tree: Any, buffers: list[bytes], resolve: Callable[[dict], Any], 
                     raise WireError("a dict's items must be pairs with text keys")
                 result[pair[0]] = _from_tree(pair[1], buffers, resolve, depth - 1)
             return result
-        case {"t": "handle", "id": int(), "type": str()}:
+        case {"t": "handle", "id": int(number), "type": str()} if abs(number) < MAX_INT:
             return resolve(tree)
     raise WireError(f"unknown kind of value {str(tree.get('t'))[:40]!r}")
 
 
-def _array(dtype: Any, shape: Any, index: Any, buffers: list[bytes]) -> np.ndarray:
+def _array(dtype: Any, shape: Any, index: Any, buffers: dict[int, bytes]) -> np.ndarray:
     def whole(number: Any) -> bool:
         return type(number) is int and 0 <= number < MAX_INT
 
-    if not (isinstance(dtype, str) and len(dtype) <= 8):
-        raise WireError("the dtype is not a short text")
+    # NumPy reads many more names, some with a warning
+    if not (isinstance(dtype, str) and DTYPE.fullmatch(dtype)):
+        raise WireError(f"the dtype is {str(dtype)[:20]!r}, which is not a number's")
     try:
         numpy_type = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
+    except TypeError:
         raise WireError(f"unknown dtype {dtype!r}") from None
-    if numpy_type.kind not in NUMBER_KINDS or numpy_type.subdtype is not None:
-        raise WireError(f"dtype {dtype!r} is not a number")
     if not (isinstance(shape, list) and len(shape) <= 32 and all(map(whole, shape))):
         raise WireError("the shape is not a list of sizes")
-    if not (whole(index) and index < len(buffers)):
-        raise WireError("the buffer is missing")
+    if not (whole(index) and index in buffers):
+        raise WireError("the buffer is missing, or was used before")
     count = 1
     for size in shape:
         count *= size
-    data = bytes(buffers[index])
+    data = bytes(buffers.pop(index))  # each once, or a small message could name one a million times
     if count * numpy_type.itemsize != len(data):
         raise WireError(f"{len(data)} bytes cannot fill shape {tuple(shape)} of {dtype}")
     try:

@@ -1,6 +1,8 @@
 """Comparisons accept what is right, refuse the rest with a helpful message, and never crash."""
 
 import re
+import tracemalloc
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from autograder.compare import assert_close, assert_equal_int, assert_equal_ints, describe, unpack
 from autograder.errors import WrongAnswer
+from autograder.wire import Handle
 
 RIGHT = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
 
@@ -96,7 +99,7 @@ BORDER[..., 1:-1, 1:-1] = False
         ("hello", RIGHT, "but is text"),
         (Opaque(), RIGHT, "an object of type Tensor"),
         ([Opaque()], RIGHT, "something else than numbers"),
-        ({"a": 1}, RIGHT, "an object of type dict"),
+        ({"a": 1}, RIGHT, "a dict"),
         (RIGHT + 1j, RIGHT, "complex"),
         (RIGHT > 0, RIGHT, "truth values"),
         (True, 1.0, "truth values"),
@@ -263,6 +266,89 @@ def test_unpack():
         (Opaque(), "an object of type Tensor."),
         ((RIGHT,), "only 1 value."),
         ((RIGHT, 1, 2), "3 values."),
-        ({"out": 1, "cache": 2}, "an object of type dict."),
+        ({"out": 1, "cache": 2}, "a dict."),
     ):
         assert pair + words in message(unpack, wrong, "out", "cache")
+
+
+# -- what a hostile kernel may send ---------------------------------------------------------------
+
+
+class Owner:
+    """Asked for a list that stayed in the kernel."""
+
+    def __init__(self, value):
+        self.value, self.asked = value, 0
+
+    def get(self, handle):
+        self.asked += 1
+        return self.value
+
+
+def elsewhere(value, type_name="list"):
+    return Handle(1, type_name, Owner(value), (0, ()))
+
+
+def test_nested_lists_that_stayed_in_the_kernel_are_the_numbers_that_they_hold():
+    assert_close(elsewhere(RIGHT.tolist()), RIGHT)
+    assert_close([elsewhere(part.tolist()) for part in RIGHT], RIGHT)
+    assert_close((RIGHT[0], elsewhere(list(RIGHT[1]), "tuple")), RIGHT)
+    assert_equal_ints(elsewhere([1, np.int64(2)]), (1, 2))
+    assert "negative" in message(assert_close, elsewhere((-RIGHT).tolist()), RIGHT)
+
+
+def test_lists_that_hold_themselves_in_the_kernel_are_fetched_once():
+    endless = elsewhere(None)
+    endless.owner.value = [endless]
+    assert "list" in message(assert_close, endless, RIGHT)
+    assert endless.owner.asked == 1
+
+
+def test_rows_without_end_are_not_fetched():
+    row = elsewhere(np.zeros(50_000))
+    assert "entries" in message(assert_close, [row] * 1000, RIGHT)
+    assert row.owner.asked < 10
+
+
+def test_lists_that_would_make_a_large_array_are_not_made_into_one():
+    rows = [np.zeros(100_000, bool) for _ in range(50)] + [np.zeros(100_000, np.clongdouble)]
+    tracemalloc.start()
+    try:
+        assert "entries" in message(assert_close, rows, RIGHT)
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+        large = np.zeros(5_000_000, np.int8)
+        tracemalloc.reset_peak()
+        assert "3 numbers" in message(assert_equal_ints, large, (1, 2, 3))
+        assert tracemalloc.get_traced_memory()[1] < large.nbytes + (10 << 20)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "actual, words",
+    [
+        (elsewhere(None, "int"), "more than 64 bits"),
+        (elsewhere(None, "ndarray"), "dtype object"),
+        (elsewhere(None, "generator"), "generator"),
+        (elsewhere(None, "function"), "brackets"),
+        (elsewhere(None, "x" * 1000), "of type xxx"),
+        (3 + 0j, "complex number"),
+        (np.complex64(3), "complex number"),
+    ],
+)
+def test_what_kind_of_thing_came_back_is_said(actual, words):
+    told = message(assert_equal_int, actual, 3)
+    assert words in told and len(told) < 300
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f16", "<c32", "|b1", ">i8", "<u8", "|i1"])
+@pytest.mark.parametrize("fill", [np.nan, np.inf, 0, 1, 1e300])
+def test_every_dtype_filled_with_anything_is_judged(dtype, fill):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        actual = np.full(RIGHT.shape, fill).astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert message(assert_close, actual, RIGHT)
+        message(assert_equal_int, actual.ravel()[0], 3)
+        message(assert_equal_ints, actual.ravel()[:3], (3, 4, 5))

@@ -1,12 +1,14 @@
 """Naming the bug behind wrong answers, with made-up calls."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from autograder import diagnose as diagnosis
 from autograder.diagnose import TestedCalls, diagnose, misconception
 from autograder.errors import StudentRaised
-from autograder.student import Call
+from autograder.student import LOST, TOO_LARGE, Call, Part
 from autograder.wire import Handle
 
 
@@ -97,6 +99,40 @@ def test_a_backward_pass_is_replayed_with_its_own_cache():
     dout = np.array([5.0, 7.0])
     backward = Call("back", (dout, cache), {}, dout.copy())
     assert diagnose("back", [one_test(False, forward, backward)], REFERENCES) == "back_forgets"
+
+
+def test_a_cache_that_came_as_a_value_is_replayed_with_the_replays_own():
+    forward = call("forward", [2, 3], (np.array([2.0, 3.0]), (9, 9)))
+    dout = np.array([5.0, 7.0])
+    backward = Call("back", (dout, Part((0, (("item", 1),)))), {}, dout.copy())
+    assert diagnose("back", [one_test(False, forward, backward)], REFERENCES) == "back_forgets"
+
+
+@pytest.mark.parametrize(
+    "origin", [(LOST, ()), (0, (("item", 7),)), (0, (("attr", "x"),)), (0, (("item", "x"),))]
+)
+def test_no_function_of_ours_is_run_on_what_only_the_students_kernel_can_make(origin):
+    def back(dout, cache):
+        raise SystemExit("this was run")
+
+    forward = call("forward", [2, 3], (np.array([2.0, 3.0]), None))
+    backward = Call("back", (np.ones(2), Part(origin)), {}, np.ones(2))
+    references = {**REFERENCES, "back": back}
+    assert diagnose("back", [one_test(False, forward, backward)], references) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, "x", 10**4000, {"a": np.ones(2)}, [[1], 2], np.zeros((0, 2**40)), TOO_LARGE, (), 1j]
+    + [np.full(2, np.nan, d) for d in ("<f2", ">f8", "<c32", "<f16")],
+    ids=lambda odd: type(odd).__name__,
+)
+def test_odd_results_have_no_name_and_make_no_noise(odd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (
+            diagnose("double", [one_test(False, call("double", [3, 5], odd))], REFERENCES) is None
+        )
 
 
 def test_two_misconceptions_of_one_name_are_refused():

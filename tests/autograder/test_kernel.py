@@ -336,3 +336,55 @@ def test_a_socket_replaced_by_a_link_is_not_knocked_at(tmp_path):
             door.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 door.accept()
+
+
+def test_a_header_full_of_dates_does_not_hold_the_grader():
+    """jupyter_client would look at each of them, for seconds a message"""
+    code = """
+kernel = get_ipython().kernel
+parent = kernel.get_parent()
+dates = {str(n): "2026-01-02T03:04:05.678901Z" for n in range(100_000)}
+parent = {"header": {**parent["header"], **dates}}
+for _ in range(4):
+    kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": "x"}, parent)
+print("after")
+"""
+    with Kernel(Limits()) as kernel:
+        start = time.process_time()
+        run = kernel.run_cell(code, 60)
+        assert printed(run) == "after\n"
+        assert time.process_time() - start < 3
+
+
+def test_a_kernel_that_is_never_idle_is_not_waited_for(fresh_kernel):
+    drip = """
+import threading, time
+kernel = get_ipython().kernel
+parent = kernel.get_parent()
+kernel._publish_status = lambda *args, **kwargs: None
+kernel._publish_status_and_flush = lambda *args, **kwargs: None
+def drip():
+    for _ in range(300):
+        kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": "."}, parent)
+        time.sleep(0.03)
+threading.Thread(target=drip, daemon=True).start()
+"""
+    start = time.monotonic()
+    run = fresh_kernel.run_cell(drip, 5)
+    assert run.status == "ok" and "." in printed(run)
+    assert time.monotonic() - start < 4
+
+
+def test_an_exceptions_long_name_is_cut(kernel):
+    run = kernel.run_cell("raise type('E' * 100_000, (Exception,), {})('x' * 100_000)", 5)
+    assert run.status == "error" and len(run.ename) <= 200 and len(run.evalue) <= 2000
+
+
+def test_a_message_of_many_frames_counts_as_one():
+    """ØMQ's own limit is for each of them"""
+    frames = "kernel = get_ipython().kernel\ntype(kernel).largest_message = 1 << 40\n"
+    frames += "kernel._answer = lambda frames: [bytes(1 << 20)] * 40\ndef f(): return 1"
+    with Kernel(Limits(message=4 << 20)) as kernel:
+        kernel.run_cell(frames, 5)
+        with pytest.raises(TimedOut):
+            call(kernel, "f", seconds=1.0)

@@ -277,3 +277,11 @@ def test_an_error_has_its_name_its_words_and_its_traceback():
 def test_an_errors_name_and_words_are_cut():
     [output] = collect(("error", {"ename": "E" * 10**5, "evalue": "v" * 10**5}))
     assert len(json.dumps(output)) < 10_000
+
+
+@pytest.mark.parametrize("page", ["<a>" * 20_000, "&" * 60_000, "<b><p>" * 10_000, "<div>" * 3000])
+def test_html_that_grows_while_it_is_cleaned_stays_within_the_limit(page):
+    """closing tags, and & written out: ten times as much"""
+    found = collect(*[display(text_html=page, text_plain="x")] * 20, limit=100_000)
+    assert found
+    assert len(json.dumps(found)) < 200_000

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from autograder.compare import assert_close
 from autograder.errors import GivenUp, NotDefined, StudentRaised, TimedOut, UnreadableResult
 from autograder.kernel import Kernel
 from autograder.limits import Limits
-from autograder.student import Session, Student
+from autograder.student import TOO_LARGE, Part, Session, Student
 from autograder.wire import Handle
 
 CODE = """
@@ -23,6 +24,7 @@ def double_in_place(x):
     return x
 def old(x): return np.product(x)
 def later(): raise NotImplementedError()
+def sizes(box): return len(box)
 def hang():
     while True: pass
 def odd(): return [np.float32(1.5), np.True_, None, "text", 2**80, {1: 2}, object()]
@@ -132,3 +134,93 @@ kernel._answer = answer
     with pytest.raises(UnreadableResult):
         Student(session).shape(np.zeros(1))
     session.kernel.run_cell("del kernel._answer", 5)
+
+
+# -- a bridge that was replaced ---------------------------------------------------------------
+
+
+@pytest.fixture
+def replaced(session):
+    """Let the kernel answer each call of this sort with a value of our choice."""
+
+    def replace(op, value):
+        session.kernel.run_cell(
+            f"""
+import json
+kernel = get_ipython().kernel
+def answer(frames):
+    asked = dict(json.loads(frames[0])["v"])
+    if asked["op"] == {op!r}:
+        return [json.dumps({{"t": "dict", "v": [["value", {value!r}]]}}).encode()]
+    return type(kernel)._answer(kernel, frames)
+kernel._answer = answer
+""",
+            5,
+        )
+
+    yield replace
+    session.kernel.run_cell("del kernel._answer", 5)
+
+
+def test_a_value_that_was_not_kept_is_the_students_error(student, replaced):
+    replaced("put", 7)
+    with pytest.raises(UnreadableResult, match="did not keep"):
+        student.put(np.ones(2))
+
+
+@pytest.mark.parametrize("length", ["x", -1, 2**62, None, True])
+def test_a_length_that_is_none_is_the_students_error(student, replaced, length):
+    _, cache = student.pair(np.arange(3.0))
+    replaced("len", length)
+    with pytest.raises(UnreadableResult, match="pair returned"):
+        len(cache)
+
+
+@pytest.mark.parametrize(
+    "cache",
+    ["x" * 20_000, 2**70, {"t": "tuple", "v": [{"t": "list", "v": [2**64]}]}],
+    ids=["text", "int", "nested"],
+)
+def test_what_cannot_be_sent_back_does_not_arrive(student, replaced, cache):
+    """a test passes it on as it came, and must not be blamed for it"""
+    replaced("call", {"t": "tuple", "v": [1, cache]})
+    with pytest.raises(UnreadableResult):
+        student.pair(np.ones(2))
+
+
+def test_what_arrives_can_be_sent_back_however_deep_it_is(student, replaced):
+    deep = 1
+    for _ in range(16):
+        deep = {"t": "list", "v": [deep]}
+    replaced("call", {"t": "tuple", "v": [1, deep["v"][0]]})
+    _, cache = student.pair(np.ones(2))
+    student._session.kernel.run_cell("del kernel._answer", 5)
+    assert student.sizes(cache) == 1
+
+
+# -- what is remembered -----------------------------------------------------------------------
+
+
+def test_what_the_student_made_is_remembered_by_its_place(student, session):
+    x = np.arange(3.0)
+    out, cache = student.pair(x)
+    student.sizes({"a": [out, x]})
+    student.sizes(student.get(cache))
+    first, second, third = session.calls[-3:]
+    np.testing.assert_array_equal(first.args[0], x)
+    assert second.args[0]["a"][0] == Part((0, (("item", 0),)))
+    np.testing.assert_array_equal(second.args[0]["a"][1], x)
+    assert third.args == (Part((0, (("item", 1),))),)
+
+
+def test_large_results_are_not_kept_for_the_diagnosis(student, session):
+    session.kernel.run_cell("def large(): return np.zeros(1_000_000)", 5)
+    assert student.large().size == 1_000_000
+    assert session.calls[-1].result == TOO_LARGE
+
+
+def test_lists_within_lists_come_as_handles_and_count_as_numbers(student, session):
+    session.kernel.run_cell("def rows(x): return x.tolist(), (x,)", 5)
+    x = np.arange(24.0).reshape(2, 3, 4)
+    out, _ = student.rows(x)
+    assert_close(out, x)

@@ -501,3 +501,58 @@ def test_subclasses_arrive_as_what_they_are_made_of():
         assert arrived == plain and type(arrived) is type(plain)
     out, cache = wire.loads(wire.dumps(pair), None)
     assert cache == 3 and out.tolist() == [1, 1]
+
+
+def test_a_buffer_is_named_once():
+    """or a small message could name one of a megabyte ten thousand times"""
+    node = array_tree(dtype="|i1", shape=[1 << 20])
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError, match="used before"):
+            read({"t": "list", "v": [node] * 10_000}, bytes(1 << 20))
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**4000, "x" * (wire.MAX_TEXT + 1)])
+@pytest.mark.parametrize("box", [lambda v: v, lambda v: {"t": "list", "v": [1, v]}])
+def test_what_could_not_be_sent_back_is_refused(value, box):
+    with pytest.raises(WireError):
+        read(box(value))
+
+
+@pytest.mark.parametrize("number", [2**63, 10**4000])
+def test_a_handle_of_an_endless_number_is_refused(number):
+    with pytest.raises(WireError):
+        read({"t": "handle", "id": number, "type": "tuple"})
+
+
+@pytest.mark.parametrize("dtype", ["a", "a8", "?8", "p", "float64", "b1 ", "<f8\n"])
+def test_other_names_for_dtypes_are_refused_without_a_warning(dtype):
+    with warnings.catch_warnings(), pytest.raises(WireError, match="dtype"):
+        warnings.simplefilter("error")
+        read(array_tree(dtype=dtype), bytes(16))
+
+
+def test_the_reader_may_allow_less_depth():
+    frames = wire.dumps(nested(1, 5))
+    assert wire.loads(frames, pytest.fail, 4) == nested(1, 5)
+    with pytest.raises(WireError, match="deep"):
+        wire.loads(frames, pytest.fail, 3)
+
+
+class Liar(np.ndarray):
+    shape = property(lambda self: (10**9,))
+    dtype = property(lambda self: np.dtype("i1"))
+    tobytes = __array__ = __len__ = lambda self, *args, **kwargs: 1 / 0
+
+
+@pytest.mark.parametrize("array", [np.arange(6.0).reshape(2, 3), np.float32([7])])
+def test_of_a_subclass_its_plain_numbers_are_sent(array):
+    assert_same(through(array.view(Liar)), array)
+
+
+def test_objects_that_pose_as_numbers_are_not_sent():
+    with pytest.raises(WireError, match="cannot be sent"):
+        wire.dumps(np.array([Opaque()]).view(Liar))
