@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import submission
+from autograder import cells, folder
 from autograder.errors import BadSubmission, NotReleased
-from autograder.submission import files_beside, load, load_or_empty
+from autograder.folder import files_beside
+from autograder.submission import load, load_or_empty
 
 NBGRADER = {"locked": False, "task": False, "cell_type": "code", "schema_version": 3}
+IMPORTS = "import numpy as np"
 STUB = "def f(x):\n    raise NotImplementedError()"
 WRITTEN = "def f(x):\n    return 2 * x"
 
@@ -27,7 +29,7 @@ def assignment(tmp_path_factory):
     new = nbformat.v4.new_code_cell
     notebook = nbformat.v4.new_notebook(
         cells=[
-            new("import numpy as np", id="imports"),
+            new(IMPORTS, id="imports"),
             new(STUB, id="f", metadata={"nbgrader": answer}),
             new("check(f)", id="f-tests", metadata={"nbgrader": tests | {"locked": True}}),
         ]
@@ -82,7 +84,7 @@ def test_a_written_answer_is_read_and_nothing_is_said(hand_in, assignment):
     released = json.loads(assignment.release.read_text())
     released["cells"][1]["source"] = WRITTEN
     loaded = hand_in(released)
-    assert sources(loaded) == ["import numpy as np", WRITTEN, "check(f)"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)"]
     assert loaded.notes == []
 
 
@@ -133,8 +135,22 @@ def test_old_worksheets_are_converted(hand_in):
     heading = {"cell_type": "heading", "level": 1, "source": "Layers"}
     loaded = hand_in({"nbformat": 3, "worksheets": [{"cells": [heading, old]}]})
     assert the_answer(loaded) == WRITTEN
+    assert "# Layers" in sources(loaded)
     assert any("old format" in note for note in loaded.notes)
-    assert any(note.startswith("1 cells could not be read") for note in loaded.notes)
+
+
+def test_the_very_first_format_is_converted(hand_in):
+    cells = [{"cell_type": "text", "text": "Layers"}, {"cell_type": "code", "code": WRITTEN}]
+    loaded = hand_in({"nbformat": 1, "cells": cells})
+    assert the_answer(loaded) == WRITTEN
+    assert "Layers" in sources(loaded)
+
+
+@pytest.mark.parametrize("version", [5, 99, 10**30])
+def test_a_format_of_the_future_is_read_as_todays_and_told(hand_in, version):
+    loaded = hand_in(notebook(WRITTEN, nbformat=version, nbformat_minor=77))
+    assert the_answer(loaded) == WRITTEN
+    assert any("format" in note for note in loaded.notes)
 
 
 @pytest.mark.parametrize("sheet", [None, 5, [], {}, {"cells": None}, {"cells": 5}, {"cells": "x"}])
@@ -153,7 +169,7 @@ def test_a_worksheet_of_a_wrong_type_counts_as_empty(hand_in, sheet):
 )
 def test_a_cell_of_a_wrong_type_is_left_out_and_told(hand_in, cell):
     loaded = hand_in(notebook(WRITTEN) | {"cells": [*notebook(WRITTEN)["cells"], cell, code("1")]})
-    assert sources(loaded) == [WRITTEN, "check(f)", "1"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)", "1"]
     assert any(note.startswith("1 cells could not be read") for note in loaded.notes)
 
 
@@ -178,15 +194,15 @@ def test_parts_of_a_source_that_are_not_text_are_left_out(hand_in):
 
 
 def test_a_cell_that_is_too_long_is_left_out(hand_in, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_SOURCE", 100)
+    monkeypatch.setattr(cells, "MAX_SOURCE", 100)
     loaded = hand_in(notebook(WRITTEN, "#" * 101))
-    assert sources(loaded) == [WRITTEN, "check(f)"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)"]
 
 
 def test_cells_beyond_the_limit_are_left_out_and_told(hand_in, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_CELLS", 3)
+    monkeypatch.setattr(cells, "MAX_CELLS", 3)
     loaded = hand_in(notebook(WRITTEN, "1", "2", "3", "4"))
-    assert sources(loaded) == [WRITTEN, "check(f)", "1", "2"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)", "1", "2"]
     assert any(note.startswith("2 cells") for note in loaded.notes)
 
 
@@ -236,7 +252,7 @@ def test_what_is_not_a_notebook_is_refused_in_words_and_counts_as_nothing_handed
 
 
 def test_a_file_that_is_too_large_is_not_read(hand_in, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_NOTEBOOK", 1000)
+    monkeypatch.setattr(folder, "MAX_NOTEBOOK", 1000)
     with pytest.raises(BadSubmission, match="limit"):
         hand_in(notebook("#" * 1000))
 
@@ -397,7 +413,7 @@ def test_links_and_fifos_are_left_out_and_told(tmp_path):
 
 
 def test_too_many_files_are_cut_off_and_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_FILES", 3)
+    monkeypatch.setattr(folder, "MAX_FILES", 3)
     for index in range(5):
         (tmp_path / f"{index}.txt").write_text("x")
     findings = []
@@ -407,7 +423,7 @@ def test_too_many_files_are_cut_off_and_told(tmp_path, monkeypatch):
 
 
 def test_too_many_bytes_are_cut_off_and_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_FILES_BYTES", 100)
+    monkeypatch.setattr(folder, "MAX_FILES_BYTES", 100)
     (tmp_path / "a").write_bytes(bytes(60))
     (tmp_path / "b").write_bytes(bytes(60))
     findings = []
