@@ -36,6 +36,7 @@ def restore(cells: list[dict], release: NotebookNode, findings: list[Finding]) -
     reader = _Reader()
     released, answers = _frame(release)
     cells = _without_copied_ids(cells)
+    cells = _without_wrong_marks(cells, answers, reader, findings)
     cells = _with_lost_marks(cells, release, released, findings)
     cells = _joined_again(cells, answers, reader, findings)
     chosen = _choose_answers(cells, answers, reader, findings)
@@ -80,6 +81,7 @@ def count_answers(cells: list[dict], release: NotebookNode) -> int | None:
     """How many questions these cells answer; None if they have nothing to do with the release."""
     released, answers = _frame(release)
     reader, untold = _Reader(0), []  # a guess is enough
+    cells = _without_wrong_marks(cells, answers, reader, untold)
     cells = _with_lost_marks(cells, release, released, untold)
     chosen = _choose_answers(cells, answers, reader, untold)
     if not chosen and not any(cell["grade_id"] in released for cell in cells):
@@ -103,6 +105,21 @@ def _without_copied_ids(cells: list[dict]) -> list[dict]:
     for cell in cells:
         result.append({**cell, "id": None} if cell["id"] in seen else cell)
         seen.add(cell["id"])
+    return result
+
+
+def _without_wrong_marks(
+    cells: list[dict], answers: dict, reader: _Reader, findings: list[Finding]
+) -> list[dict]:
+    """A locked cell that an answer was written into is taken for one of the student's own."""
+    locked = {grade_cell(grade_id) for grade_id in answers}
+    result = []
+    for cell in cells:
+        if cell["grade_id"] in locked and (names := reader.defined(cell["source"], set(answers))):
+            text = f"{', '.join(sorted(names))} was written into a locked cell, and taken from it."
+            findings.append(Finding("repaired", text))
+            cell = {**cell, "grade_id": None}
+        result.append(cell)
     return result
 
 
@@ -458,10 +475,10 @@ class _Reader:
 
     def bound(self, source: str) -> set[str]:
         """All names that it defines, imports or assigns, at its top level."""
-        tree = self.parse(source)
+        lines = source.splitlines()
+        tree = self.parse("\n".join(line for line in lines if not line.startswith(("%", "!"))))
         if tree is None:
-            lines = [line for line in source.splitlines() if "import " in line]
-            return {name for line in lines for name in re.findall(r"\w+", line)}
+            return set()
         names: set[str] = set()
         for node in tree.body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
