@@ -141,18 +141,20 @@ def _with_lost_marks(
         if "nbgrader" in after.metadata
     }
     cells, found = list(cells), []
+    stripped = [cell["source"].strip() for cell in cells]
     for grade_id, original in lost.items():
+        text = original.source.strip()
         for index, cell in enumerate(cells):
             if cell["grade_id"] is not None or cell["cell_type"] != original.cell_type:
                 continue
             if not original.metadata.nbgrader.solution:
-                is_it = _same(cell["source"], original.source)
+                is_it = stripped[index] == text
             elif original.cell_type == "code":
                 is_it = False
             else:
-                follows = index > 0 and _same(cells[index - 1]["source"], above.get(grade_id, ""))
+                follows = index > 0 and stripped[index - 1] == above.get(grade_id)
                 is_it = cell["id"] == original.get("id") or (
-                    follows and cell["source"].strip() not in texts - {original.source.strip()}
+                    follows and stripped[index] not in texts - {text}
                 )
             if is_it:
                 cells[index] = {**cell, "grade_id": grade_id}
@@ -261,19 +263,33 @@ def _choose_answers(
         if not named and released.cell_type == "code":
             unwritten.append(grade_id)
     defined = _definitions(cells, answers, chosen, reader)
-    _look_elsewhere(cells, answers, unwritten, chosen, defined, findings)
+    left = _look_elsewhere(cells, answers, unwritten, chosen, defined, findings)
+    if left:  # f = lambda …, or from my_module import f
+        bound = _definitions(cells, answers, chosen, reader, set(left))
+        _look_elsewhere(cells, answers, left, chosen, bound, findings)
     _tell_of_seconds(cells, answers, chosen, defined, findings)
     return chosen
 
 
 def _definitions(
-    cells: list[dict], answers: dict, chosen: dict[str, int], reader: _Reader
+    cells: list[dict],
+    answers: dict,
+    chosen: dict[str, int],
+    reader: _Reader,
+    by_other_means: set[str] | None = None,
 ) -> list[set[str]]:
-    """Which questions' functions each cell defines, of those cells that will be run as code."""
+    """Which questions' functions each cell defines, of those cells that will be run as code.
+
+    ``by_other_means``: of these names, which it assigns or imports.
+    """
     types = {index: answers[grade_id].cell_type for grade_id, index in chosen.items()}
     locked = {grade_cell(grade_id) for grade_id in answers}
     return [
-        reader.defined(cell["source"], set(answers))
+        (
+            reader.defined(cell["source"], set(answers))
+            if by_other_means is None
+            else reader.bound_of(cell["source"], by_other_means)
+        )
         if types.get(index, cell["cell_type"]) == "code" and cell["grade_id"] not in locked
         else set()
         for index, cell in enumerate(cells)
@@ -287,8 +303,12 @@ def _look_elsewhere(
     chosen: dict[str, int],
     defined: list[set[str]],
     findings: list[Finding],
-) -> None:
-    """Find answers by their functions' names: the mark was lost, or they stand in own cells."""
+) -> list[str]:
+    """Find answers by their functions' names: the mark was lost, or they stand in own cells.
+
+    Returns those that are nowhere.
+    """
+    left = []
     for grade_id in unwritten:
         stub = answers[grade_id].source
         places = [
@@ -300,6 +320,9 @@ def _look_elsewhere(
             chosen[grade_id] = places[-1]
             text = f"{grade_id} was found in another cell, by the function's name."
             findings.append(Finding("repaired", text, grade_id))
+        else:
+            left.append(grade_id)
+    return left
 
 
 def _tell_of_seconds(
@@ -393,8 +416,9 @@ class _Originals:
 
     def find(self, cell: dict) -> NotebookNode | None:
         kind = cell["cell_type"]
+        # by the text first: an id may have been copied from another cell
         by_text = self.by_text.get((kind, cell["source"].strip()))
-        return self.by_id.get((kind, cell["id"]), by_text) if cell["id"] else by_text
+        return by_text or (self.by_id.get((kind, cell["id"])) if cell["id"] else None)
 
 
 def _plain_cell(cell: dict, originals: _Originals, reader: _Reader) -> NotebookNode:
@@ -472,6 +496,11 @@ class _Reader:
         tree = self.parse(source)
         # a "def" in a text of several lines is none
         return found if tree is None else found & {getattr(n, "name", None) for n in tree.body}
+
+    def bound_of(self, source: str, wanted: set[str]) -> set[str]:
+        """Those of the wanted names that it binds. Only cells that say them are parsed."""
+        said = wanted & set(re.findall(r"\w+", source))
+        return said & self.bound(source) if said else said
 
     def bound(self, source: str) -> set[str]:
         """All names that it defines, imports or assigns, at its top level."""
