@@ -193,11 +193,19 @@ def _continuation(first: dict, second: dict, reader: _Reader) -> str | None:
     if not re.match(r"(?:[ \t]*\n)*[ \t]+[^\s#]", second["source"]):
         return None  # it is not indented
     joined = first["source"].rstrip() + "\n" + second["source"].lstrip("\n")
-    # alone, an indented cell runs too: Jupyter takes the indentation off
-    alone = reader.parse(textwrap.dedent(second["source"]))
-    if alone is not None and not _returns(alone) and reader.parse(first["source"]) is not None:
-        return None
-    return joined if reader.parse(joined) is not None else None
+    if second["grade_id"] is None and _stands_alone(second["source"], reader):
+        return None if reader.parse(first["source"]) else _parsed(joined, reader)
+    return _parsed(joined, reader)
+
+
+def _stands_alone(source: str, reader: _Reader) -> bool:
+    """An indented cell may run by itself: Jupyter takes the indentation off."""
+    tree = reader.parse(textwrap.dedent(source))
+    return tree is not None and not _returns(tree)
+
+
+def _parsed(source: str, reader: _Reader) -> str | None:
+    return source if reader.parse(source) else None
 
 
 def _returns(tree: ast.Module) -> bool:

@@ -73,6 +73,8 @@ def wrong_answers(question: str) -> list[str]:
         demo.misconception_source(ASSIGNMENT, question, name)
         for name in MISCONCEPTIONS.get(question, {})
     ]
+    # each with names of its own: the cells of a notebook share theirs
+    sources = [re.sub(r"\breference\b", f"reference_{question}", source) for source in sources]
     others = set(QUESTIONS) - {question}
     return [s for s in sources if others.isdisjoint(re.findall(r"^def (\w+)", s, re.M))]
 
