@@ -380,7 +380,7 @@ def cells_mixed_up(rng, nb):
         cell["source"] = rng.choice(sources)
 
 
-@mutation(6, harmless=False)
+@mutation(7, harmless=False)
 def values_substituted(rng, nb):
     for _ in range(rng.randint(1, 8)):
         paths = list(_paths(nb))
