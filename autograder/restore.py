@@ -496,6 +496,8 @@ class _Reader:
 
     def defined(self, source: str, wanted: set[str] | None = None) -> set[str]:
         """The functions and classes at its top level; if some are wanted, only of those."""
+        if wanted is not None and not any(name in source for name in wanted):
+            return set()
         found = set(re.findall(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", source, re.M))
         if wanted is not None:
             found &= wanted
@@ -507,7 +509,7 @@ class _Reader:
 
     def bound_of(self, source: str, wanted: set[str]) -> set[str]:
         """Those of the wanted names that it binds. Only cells that say them are parsed."""
-        said = wanted & set(re.findall(r"\w+", source))
+        said = {name for name in wanted if name in source}
         return said & self.bound(source) if said else said
 
     def bound(self, source: str) -> set[str]:
