@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import json
 import re
+import textwrap
+import warnings
+from itertools import pairwise
 
 import nbformat
 from nbformat import NotebookNode
@@ -19,7 +23,7 @@ from nbformat import NotebookNode
 from .questions import grade_cell
 from .results import Finding
 
-MAX_PARSED = 100_000  # characters
+MAX_PARSED = 1_000_000  # characters of a submission
 
 
 def restore(cells: list[dict], release: NotebookNode, findings: list[Finding]) -> NotebookNode:
@@ -29,39 +33,69 @@ def restore(cells: list[dict], release: NotebookNode, findings: list[Finding]) -
     after it: where the student has it, for a helper's cell may stand between the two. The student's
     own other cells stay, in their order.
     """
+    reader = _Reader()
+    released, answers = _frame(release)
     cells = _without_copied_ids(cells)
-    released = {c.metadata.nbgrader.grade_id: c for c in release.cells if "nbgrader" in c.metadata}
-    answers = {i: c for i, c in released.items() if c.metadata.nbgrader.solution}
-    chosen = _choose_answers(cells, answers, findings)
+    cells = _without_wrong_marks(cells, answers, reader, findings)
+    cells = _with_lost_marks(cells, release, released, findings)
+    cells = _joined_again(cells, answers, reader, findings)
+    chosen = _choose_answers(cells, answers, reader, findings)
     _note_changes(cells, released, answers, findings)
 
     tests_at = _places_of_tests(cells, chosen)
+    originals = _Originals(release)
+    stubs = {c.source.strip() for c in answers.values() if c.cell_type == "code"}
+    places: dict[int, list[str]] = {}
+    for grade_id, place in chosen.items():
+        places.setdefault(place, []).append(grade_id)
     restored: list[NotebookNode] = []
     for index, cell in enumerate(cells):
-        here = [grade_id for grade_id, place in chosen.items() if place == index]
-        if here:  # more than one, where the functions were put into one cell that lost its mark
-            for grade_id in here:
+        if index in places:  # of more than one, where the functions were put into one cell
+            for grade_id in places[index]:
                 restored.append(_answer(released, grade_id, cell))
                 if grade_id not in tests_at.values():
                     restored += _tests(released, grade_id)
         elif index in tests_at:
             restored += _tests(released, tests_at[index])
-        elif cell["grade_id"] in answers:  # a copy of an answer
-            if _same(cell["source"], answers[cell["grade_id"]].source):
-                continue  # running the empty stub again would undo the answer
-            restored.append(_plain_cell(cell, release))
+        elif cell["cell_type"] == "code" and cell["source"].strip() in stubs:
+            continue  # a copy: running the empty stub again would undo the answer
+        elif cell["grade_id"] in answers:
+            if not _same(cell["source"], answers[cell["grade_id"]].source):
+                restored.append(_plain_cell(cell, originals, reader))
         elif cell["grade_id"] not in released:
-            restored.append(_plain_cell(cell, release))
+            restored.append(_plain_cell(cell, originals, reader))
     for grade_id in answers:
         if grade_id not in chosen:
             new = [_answer(released, grade_id, None), *_tests(released, grade_id)]
             _insert(restored, new, list(answers))
             text = f"The cell of {grade_id} was missing. It was put back, empty."
             findings.append(Finding("repaired", text, grade_id))
+    _put_back_imports(restored, release, reader, findings)
 
     notebook = nbformat.v4.new_notebook(metadata=release.metadata, nbformat_minor=5)
     notebook.cells = _with_unique_ids(restored)
     return notebook
+
+
+def count_answers(cells: list[dict], release: NotebookNode) -> int | None:
+    """How many questions these cells answer; None if they have nothing to do with the release."""
+    released, answers = _frame(release)
+    reader, untold = _Reader(0), []  # a guess is enough
+    cells = _without_wrong_marks(cells, answers, reader, untold)
+    cells = _with_lost_marks(cells, release, released, untold)
+    chosen = _choose_answers(cells, answers, reader, untold)
+    if not chosen and not any(cell["grade_id"] in released for cell in cells):
+        return None
+    return sum(not _same(cells[i]["source"], answers[f].source) for f, i in chosen.items())
+
+
+def _frame(release: NotebookNode) -> tuple[dict, dict]:
+    """grade_id -> released cell: of all that have one, and of those where students write."""
+    released = {c.metadata.nbgrader.grade_id: c for c in release.cells if "nbgrader" in c.metadata}
+    return released, {i: c for i, c in released.items() if c.metadata.nbgrader.solution}
+
+
+# -- what other tools and slips did to the cells ----------------------------------------------
 
 
 def _without_copied_ids(cells: list[dict]) -> list[dict]:
@@ -74,26 +108,200 @@ def _without_copied_ids(cells: list[dict]) -> list[dict]:
     return result
 
 
-def _choose_answers(cells: list[dict], answers: dict, findings: list[Finding]) -> dict[str, int]:
+def _without_wrong_marks(
+    cells: list[dict], answers: dict, reader: _Reader, findings: list[Finding]
+) -> list[dict]:
+    """A locked cell that an answer was written into is taken for one of the student's own."""
+    locked = {grade_cell(grade_id) for grade_id in answers}
+    result = []
+    for cell in cells:
+        if cell["grade_id"] in locked and (names := reader.defined(cell["source"], set(answers))):
+            text = f"{', '.join(sorted(names))} was written into a locked cell, and taken from it."
+            findings.append(Finding("repaired", text))
+            cell = {**cell, "grade_id": None}
+        result.append(cell)
+    return result
+
+
+def _with_lost_marks(
+    cells: list[dict], release: NotebookNode, released: dict, findings: list[Finding]
+) -> list[dict]:
+    """Some tools strip the metadata that they do not know, and nbgrader's marks with it.
+
+    Functions are found by their names, later. Here, locked cells are known by their text, and
+    written answers by their cell's id, or by the released text above them.
+    """
+    lost = {i: c for i, c in released.items() if all(cell["grade_id"] != i for cell in cells)}
+    if not lost:
+        return cells
+    texts = {c.source.strip() for c in release.cells}
+    above = {
+        after.metadata.nbgrader.grade_id: before.source.strip()
+        for before, after in pairwise(release.cells)
+        if "nbgrader" in after.metadata
+    }
+    cells, found = list(cells), []
+    stripped = [cell["source"].strip() for cell in cells]
+    for grade_id, original in lost.items():
+        text = original.source.strip()
+        for index, cell in enumerate(cells):
+            if cell["grade_id"] is not None or cell["cell_type"] != original.cell_type:
+                continue
+            if not original.metadata.nbgrader.solution:
+                is_it = stripped[index] == text
+            elif original.cell_type == "code":
+                is_it = False
+            else:
+                follows = index > 0 and stripped[index - 1] == above.get(grade_id)
+                is_it = cell["id"] == original.get("id") or (
+                    follows and stripped[index] not in texts - {text}
+                )
+            if is_it:
+                cells[index] = {**cell, "grade_id": grade_id}
+                found.append(grade_id)
+                break
+    if found:
+        text = f"Cells that had lost their marks, and got them back: {', '.join(found)}."
+        findings.append(Finding("repaired", text))
+    return cells
+
+
+def _joined_again(
+    cells: list[dict], answers: dict, reader: _Reader, findings: list[Finding]
+) -> list[dict]:
+    """An answer that was split in the middle of its function is one cell again."""
+    result: list[dict] = []
+    for cell in cells:
+        before = result[-1] if result else None
+        joined = before and _continuation(before, cell, reader)
+        if joined:
+            result[-1] = {**before, "source": joined}
+            name = before["grade_id"] if before["grade_id"] in answers else None
+            text = "A cell that was split in the middle of a function was joined again"
+            findings.append(Finding("repaired", text + (f": {name}." if name else "."), name))
+        else:
+            result.append(cell)
+    return result
+
+
+def _continuation(first: dict, second: dict, reader: _Reader) -> str | None:
+    """Both cells' source, if the second cannot be anything but the rest of the first."""
+    if (first["cell_type"], second["cell_type"]) != ("code", "code"):
+        return None
+    if second["grade_id"] not in (None, first["grade_id"]):
+        return None
+    if not re.match(r"(?:[ \t]*\n)*[ \t]+[^\s#]", second["source"]):
+        return None  # it is not indented
+    joined = first["source"].rstrip() + "\n" + second["source"].lstrip("\n")
+    if second["grade_id"] is None and _stands_alone(second["source"], reader):
+        return None if reader.parse(first["source"]) else _parsed(joined, reader)
+    return _parsed(joined, reader)
+
+
+def _stands_alone(source: str, reader: _Reader) -> bool:
+    """An indented cell may run by itself: Jupyter takes the indentation off."""
+    tree = reader.parse(textwrap.dedent(source))
+    return tree is not None and not _returns(tree)
+
+
+def _parsed(source: str, reader: _Reader) -> str | None:
+    return source if reader.parse(source) else None
+
+
+def _returns(tree: ast.Module) -> bool:
+    """Whether there is a ``return`` outside of any function."""
+    todo = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Return):
+            return True
+        if isinstance(node, ast.stmt) and not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            todo += ast.iter_child_nodes(node)
+    return False
+
+
+def _put_back_imports(
+    restored: list[NotebookNode], release: NotebookNode, reader: _Reader, findings: list[Finding]
+) -> None:
+    """The cells that all questions need: released code that is no answer, test or demonstration."""
+    code = [i for i, cell in enumerate(restored) if cell.cell_type == "code"]
+    first = next((i for i in code if "nbgrader" in restored[i].metadata), len(restored))
+    there: set[str] = set()
+    for index in code:
+        if index < first:
+            there |= reader.bound(restored[index].source)
+    place = min([*code, first])
+    for cell in release.cells:
+        if cell.cell_type != "code" or "nbgrader" in cell.metadata or "tags" in cell.metadata:
+            continue
+        lacking = reader.bound(cell.source) - there
+        if lacking:
+            restored.insert(place, _copy(cell))
+            place += 1
+            text = (
+                f"The imports of {', '.join(sorted(lacking))} were put back before all questions."
+            )
+            findings.append(Finding("repaired", text))
+
+
+# -- which cell answers which question --------------------------------------------------------
+
+
+def _choose_answers(
+    cells: list[dict], answers: dict, reader: _Reader, findings: list[Finding]
+) -> dict[str, int]:
     """Question -> index of the submitted cell that answers it."""
     chosen: dict[str, int] = {}
     unwritten = []
     for grade_id, released in answers.items():
         copies = [i for i, cell in enumerate(cells) if cell["grade_id"] == grade_id]
         written = [i for i in copies if not _same(cells[i]["source"], released.source)]
+        # a helper that was split off, or the rest of a cell, keeps the mark as well
+        named = [i for i in written if _mentions(cells[i]["source"], grade_id)]
+        if released.cell_type != "code":
+            named = written
         if copies:
-            chosen[grade_id] = (written or copies)[-1]
+            chosen[grade_id] = (named or written or copies)[-1]
         if len(copies) > 1:
             text = (
                 f"The cell of {grade_id} was there {len(copies)} times. The last one that "
                 "was written in counts."
             )
             findings.append(Finding("repaired", text, grade_id))
-        if not written and released.cell_type == "code":
+        if not named and released.cell_type == "code":
             unwritten.append(grade_id)
-    if unwritten:  # the mark was lost, or the answer stands in a cell of the student's own
-        _look_elsewhere(cells, answers, unwritten, chosen, findings)
+    defined = _definitions(cells, answers, chosen, reader)
+    left = _look_elsewhere(cells, answers, unwritten, chosen, defined, findings)
+    if left:  # f = lambda …, or from my_module import f
+        bound = _definitions(cells, answers, chosen, reader, set(left))
+        _look_elsewhere(cells, answers, left, chosen, bound, findings)
+    _tell_of_seconds(cells, answers, chosen, defined, findings)
     return chosen
+
+
+def _definitions(
+    cells: list[dict],
+    answers: dict,
+    chosen: dict[str, int],
+    reader: _Reader,
+    by_other_means: set[str] | None = None,
+) -> list[set[str]]:
+    """Which questions' functions each cell defines, of those cells that will be run as code.
+
+    ``by_other_means``: of these names, which it assigns or imports.
+    """
+    types = {index: answers[grade_id].cell_type for grade_id, index in chosen.items()}
+    locked = {grade_cell(grade_id) for grade_id in answers}
+    return [
+        (
+            reader.defined(cell["source"], set(answers))
+            if by_other_means is None
+            else reader.bound_of(cell["source"], by_other_means)
+        )
+        if types.get(index, cell["cell_type"]) == "code" and cell["grade_id"] not in locked
+        else set()
+        for index, cell in enumerate(cells)
+    ]
 
 
 def _look_elsewhere(
@@ -101,17 +309,14 @@ def _look_elsewhere(
     answers: dict,
     unwritten: list[str],
     chosen: dict[str, int],
+    defined: list[set[str]],
     findings: list[Finding],
-) -> None:
-    """Find answers by their functions' names, in the cells that will be run as code."""
-    types = {index: answers[grade_id].cell_type for grade_id, index in chosen.items()}
-    locked = {grade_cell(grade_id) for grade_id in answers}
-    defined = [
-        _defined_names({**cell, "cell_type": types.get(index, cell["cell_type"])})
-        if cell["grade_id"] not in locked
-        else set()
-        for index, cell in enumerate(cells)
-    ]
+) -> list[str]:
+    """Find answers by their functions' names: the mark was lost, or they stand in own cells.
+
+    Returns those that are nowhere.
+    """
+    left = []
     for grade_id in unwritten:
         stub = answers[grade_id].source
         places = [
@@ -123,6 +328,37 @@ def _look_elsewhere(
             chosen[grade_id] = places[-1]
             text = f"{grade_id} was found in another cell, by the function's name."
             findings.append(Finding("repaired", text, grade_id))
+        else:
+            left.append(grade_id)
+    return left
+
+
+def _tell_of_seconds(
+    cells: list[dict],
+    answers: dict,
+    chosen: dict[str, int],
+    defined: list[set[str]],
+    findings: list[Finding],
+) -> None:
+    for grade_id, place in chosen.items():
+        stub = answers[grade_id].source
+        if any(
+            grade_id in names
+            and index != place
+            and cells[index]["grade_id"] != grade_id
+            and not _same(cells[index]["source"], stub)
+            for index, names in enumerate(defined)
+        ):
+            text = (
+                f"{grade_id} is defined in more than one cell. The definition that ran last before "
+                "its check counts."
+            )
+            findings.append(Finding("noticed", text, grade_id))
+
+
+def _mentions(source: str, name: str) -> bool:
+    """Whether this code could define the name: by whatever means, it has to say it."""
+    return re.search(rf"\b{re.escape(name)}\b|\bimport\s+\*|\bexec\b", source) is not None
 
 
 def _note_changes(
@@ -175,18 +411,27 @@ def _tests(released: dict, grade_id: str) -> list[NotebookNode]:
     return [] if tests is None else [_copy(tests)]
 
 
-def _plain_cell(cell: dict, release: NotebookNode) -> NotebookNode:
+class _Originals:
+    """The released cells that are neither answer nor test, to be found by id or by text."""
+
+    def __init__(self, release: NotebookNode):
+        self.by_id: dict[tuple, NotebookNode] = {}
+        self.by_text: dict[tuple, NotebookNode] = {}
+        for cell in release.cells:
+            if "nbgrader" not in cell.metadata:
+                self.by_id.setdefault((cell.cell_type, cell.get("id")), cell)
+                self.by_text.setdefault((cell.cell_type, cell.source.strip()), cell)
+
+    def find(self, cell: dict) -> NotebookNode | None:
+        kind = cell["cell_type"]
+        # by the text first: an id may have been copied from another cell
+        by_text = self.by_text.get((kind, cell["source"].strip()))
+        return by_text or (self.by_id.get((kind, cell["id"])) if cell["id"] else None)
+
+
+def _plain_cell(cell: dict, originals: _Originals, reader: _Reader) -> NotebookNode:
     """A cell of the student's own, or of the text; its metadata are the release's, or none."""
-    original = next(
-        (
-            c
-            for c in release.cells
-            if "nbgrader" not in c.metadata
-            and c.cell_type == cell["cell_type"]
-            and (c.get("id") == cell["id"] or _same(c.source, cell["source"]))
-        ),
-        None,
-    )
+    original = originals.find(cell)
     make = {
         "code": nbformat.v4.new_code_cell,
         "markdown": nbformat.v4.new_markdown_cell,
@@ -197,7 +442,9 @@ def _plain_cell(cell: dict, release: NotebookNode) -> NotebookNode:
         metadata={} if original is None else _copy(original).metadata,
     )
     # what a student wrote into a demonstration may be what an answer needs: then it is run
-    if "tags" in plain.metadata and _defined_names(cell) - _defined_names(original):
+    if "tags" in plain.metadata and (
+        reader.defined(cell["source"]) - reader.defined(original.source)
+    ):
         del plain.metadata["tags"]
     plain["id"] = cell["id"] or ""  # which may be none at all: _with_unique_ids mends it
     if cell["cell_type"] == "markdown" and cell["attachments"]:
@@ -220,30 +467,68 @@ def _with_unique_ids(cells: list[NotebookNode]) -> list[NotebookNode]:
     used: set[str] = set()
     for position, cell in enumerate(cells):
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", cell.get("id", "")) or cell.id in used:
-            cell.id = f"restored-{position}"
-            while cell.id in used:
-                cell.id += "-"
+            numbers = itertools.count(position)
+            while (new := f"restored-{next(numbers)}") in used:
+                pass
+            cell.id = new
         used.add(cell.id)
     return cells
 
 
-def _defined_names(cell: dict) -> set[str]:
-    """The functions and classes that a code cell defines at its top level.
+class _Reader:
+    """Which names code defines. Parsing takes a second for a megabyte: so it is rationed.
 
-    Cells that no person writes, larger than ``MAX_PARSED``, are only searched: parsing a megabyte
-    takes a second.
+    What is left over after that is only searched, as are cells with magics or a syntax error.
     """
-    if cell["cell_type"] != "code":
-        return set()
-    source = cell["source"]
-    if len(source) <= MAX_PARSED:
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            return {
-                node.name
-                for node in ast.parse(source).body
-                if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-            }
-    return set(re.findall(r"^(?:def|class) (\w+)\b", source, re.M))
+
+    def __init__(self, characters: int = MAX_PARSED):
+        self.left = characters
+
+    def parse(self, source: str) -> ast.Module | None:
+        if len(source) > self.left:
+            return None
+        self.left -= len(source)
+        with warnings.catch_warnings():  # of "\d" and the like, which are the student's
+            warnings.simplefilter("ignore")
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                return ast.parse(source)
+        return None
+
+    def defined(self, source: str, wanted: set[str] | None = None) -> set[str]:
+        """The functions and classes at its top level; if some are wanted, only of those."""
+        if wanted is not None and not any(name in source for name in wanted):
+            return set()
+        found = set(re.findall(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", source, re.M))
+        if wanted is not None:
+            found &= wanted
+        if not found:
+            return found
+        tree = self.parse(source)
+        # a "def" in a text of several lines is none
+        return found if tree is None else found & {getattr(n, "name", None) for n in tree.body}
+
+    def bound_of(self, source: str, wanted: set[str]) -> set[str]:
+        """Those of the wanted names that it binds. Only cells that say them are parsed."""
+        said = {name for name in wanted if name in source}
+        return said & self.bound(source) if said else said
+
+    def bound(self, source: str) -> set[str]:
+        """All names that it defines, imports or assigns, at its top level."""
+        lines = source.splitlines()
+        tree = self.parse("\n".join(line for line in lines if not line.startswith(("%", "!"))))
+        if tree is None:
+            return set()
+        names: set[str] = set()
+        for node in tree.body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.Assign):
+                names |= {
+                    n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)
+                }
+            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names.add(node.name)
+        return names
 
 
 def _same(a: str, b: str) -> bool:

@@ -26,7 +26,7 @@ class TestResult:
         object.__setattr__(self, "message", writable)
 
 
-KINDS = ("repaired", "left out", "stopped", "unreadable")
+KINDS = ("repaired", "left out", "noticed", "stopped", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Finding:
     """One line of the autopsy: what was odd about a submission, and what was done about it.
 
     ``kind``: *repaired* (and graded as it was meant), *left out* (not graded, the rest is),
+    *noticed* (nothing was done; it may explain something),
     *stopped* (a cell or function that broke a limit or ended the process), *unreadable* (nothing
     could be graded). ``question`` is the one that it is about, where there is one.
     """

@@ -195,7 +195,8 @@ def test_what_is_put_back_comes_after_the_answers_before_it(solved, missing):
 
 def test_a_notebook_without_cells_gives_the_whole_frame():
     restored = Restored([])
-    assert [c.metadata.nbgrader.grade_id for c in restored.cells] == list(FRAME)
+    assert restored.cells[0].source == "import numpy as np"
+    assert [c.metadata.nbgrader.grade_id for c in restored.cells[1:]] == list(FRAME)
     assert_frame_is_whole(restored)
 
 
@@ -493,3 +494,145 @@ def test_a_function_written_into_a_demonstration_is_run(solved):
     restored = Restored(solved)
     demo = next(cell for cell in restored.cells if cell.id == "demo")
     assert "skip-execution" not in demo.metadata.get("tags", [])
+
+
+# -- what other tools and slips do ------------------------------------------------------------
+
+LONG = "def conv(x):\n    total = 0\n    for value in x:\n        total += value\n    return total"
+
+
+def halves(cell, place):
+    """As JupyterLab splits a cell before a line: both have its mark, the second a new id."""
+    lines = cell["source"].split("\n")
+    first, rest = "\n".join(lines[:place]), "\n".join(lines[place:])
+    return cell | {"source": first}, copy.deepcopy(cell) | {"source": rest, "id": "rest"}
+
+
+@pytest.mark.parametrize("place", [1, 2, 3, 4])
+@pytest.mark.parametrize("marked", [True, False])
+def test_an_answer_that_was_split_within_its_function_is_joined(solved, place, marked):
+    first, rest = halves(solved[2] | {"source": LONG}, place)
+    if not marked:
+        rest["metadata"] = {}
+    restored = Restored([*solved[:2], first, rest, *solved[3:]])
+    assert restored["conv"].source == LONG
+    assert restored.said("conv", "split", "joined")
+    assert_frame_is_whole(restored)
+
+
+def test_an_answer_in_three_pieces_is_joined(solved):
+    first, rest = halves(solved[2] | {"source": LONG}, 2)
+    second, third = halves(rest, 2)
+    restored = Restored([*solved[:2], first, second, third, *solved[3:]])
+    assert restored["conv"].source == LONG
+    assert_frame_is_whole(restored)
+
+
+@pytest.mark.parametrize(
+    "source", ["    y = conv(3)", "  # a thought", "\n\n    print(1)", "y = 2"]
+)
+def test_an_indented_cell_that_runs_by_itself_stays_one(solved, source):
+    restored = Restored([*solved[:3], own(source), *solved[3:]])
+    assert restored["conv"].source == CONV
+    assert source in restored.sources
+
+
+def test_of_a_helper_and_an_answer_that_share_a_mark_the_answer_counts(solved):
+    helper = copy.deepcopy(solved[2]) | {"source": "def double(x):\n    return 2 * x", "id": "h"}
+    restored = Restored([*solved[:3], helper, *solved[3:]])
+    assert restored["conv"].source == CONV
+    assert helper["source"] in restored.sources
+    assert_frame_is_whole(restored)
+
+
+def test_an_answer_below_its_check_counts_where_its_own_cell_holds_only_a_helper(solved):
+    solved[2]["source"] = "def double(x):\n    return 2 * x"
+    restored = Restored([*solved, own(CONV)])
+    assert restored["conv"].source == CONV
+    assert solved[2]["source"] in restored.sources
+    assert_frame_is_whole(restored)
+
+
+@pytest.mark.parametrize("source", ["conv = lambda x: 2 * x", "from mine import conv"])
+def test_an_answer_bound_without_def_is_found_too(solved, source):
+    solved[2] |= {"metadata": {}, "source": source}
+    restored = Restored(solved)
+    assert restored["conv"].source == source
+    assert_frame_is_whole(restored)
+
+
+def test_a_def_goes_before_a_variable_of_the_same_name(solved):
+    solved[2]["metadata"] = {}
+    restored = Restored([*solved, own("conv = conv(3)")])
+    assert restored["conv"].source == CONV
+
+
+def test_a_function_in_two_cells_is_told(solved):
+    restored = Restored([*solved, own(CONV.replace("2", "3"))])
+    assert restored["conv"].source == CONV
+    assert restored.said("conv", "more than one cell")
+    assert_frame_is_whole(restored)
+
+
+def test_an_answer_written_into_the_locked_cell_counts(solved):
+    solved[2]["source"] = FRAME["conv"].source
+    solved[3]["source"] = f"{CONV}\n\ncheck(conv)"
+    restored = Restored(solved)
+    assert restored["conv"].source == solved[3]["source"]
+    assert restored.said("conv", "locked cell")
+    assert_frame_is_whole(restored)
+
+
+@pytest.mark.parametrize("ids", ["kept", "lost"])
+def test_a_written_answer_that_lost_its_mark_is_found_by_id_or_by_what_is_above(solved, ids):
+    for cell in solved:
+        cell["metadata"] = {}
+        if ids == "lost":
+            del cell["id"]
+    restored = Restored(solved)
+    assert restored["why"].source == "Because."
+    assert restored.said("why", "lost their marks")
+    assert_frame_is_whole(restored)
+
+
+def test_a_stub_without_its_mark_does_not_undo_the_answer(solved):
+    stub = own(FRAME["conv"].source)
+    restored = Restored([*solved[:3], stub, *solved[3:]])
+    assert restored["conv"].source == CONV
+    assert stub["source"] not in restored.sources
+
+
+@pytest.mark.parametrize("change", ["deleted", "moved to the end", "made a text", "broken"])
+def test_the_imports_come_back(solved, change):
+    imports = solved.pop(1)
+    if change == "moved to the end":
+        solved.append(imports)
+    elif change == "made a text":
+        solved.insert(1, imports | {"cell_type": "markdown"})
+    elif change == "broken":
+        solved.insert(1, imports | {"source": "import numpy as np\noops("})
+    restored = Restored(solved)
+    code_cells = [c for c in restored.cells if c.cell_type == "code"]
+    assert code_cells[0].source == "import numpy as np"
+    assert restored.said("imports", "np")
+    assert_frame_is_whole(restored)
+
+
+@pytest.mark.parametrize(
+    "source", ["import numpy as np, scipy", "%matplotlib inline\nimport numpy as np", "np = 3"]
+)
+def test_own_imports_of_the_same_names_are_left_alone(solved, source):
+    solved[1]["source"] = source
+    restored = Restored(solved)
+    assert "import numpy as np" not in restored.sources
+    assert restored.notes == []
+
+
+def test_a_copied_id_does_not_make_a_demonstration_something_else(solved):
+    solved[0]["id"] = "x"
+    solved[4]["id"] = "imports"
+    restored = Restored([c for c in solved if c is not solved[1]])
+    [demo] = [c for c in restored.cells if c.source == "train(conv)"]
+    assert demo.metadata.tags == ["skip-execution"]
+    again = Restored(json.loads(json.dumps(restored.notebook))["cells"])
+    assert again.notebook == restored.notebook

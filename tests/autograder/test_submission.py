@@ -1,8 +1,12 @@
 """Reading a submission: whatever was handed in, there is a notebook to grade or words to read."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
+import time
+import zipfile
 from types import SimpleNamespace
 
 import nbformat
@@ -10,11 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import submission
+from autograder import cells, folder
 from autograder.errors import BadSubmission, NotReleased
-from autograder.submission import files_beside, load, load_or_empty
+from autograder.folder import files_beside
+from autograder.submission import load, load_or_empty
 
 NBGRADER = {"locked": False, "task": False, "cell_type": "code", "schema_version": 3}
+IMPORTS = "import numpy as np"
 STUB = "def f(x):\n    raise NotImplementedError()"
 WRITTEN = "def f(x):\n    return 2 * x"
 
@@ -27,7 +33,7 @@ def assignment(tmp_path_factory):
     new = nbformat.v4.new_code_cell
     notebook = nbformat.v4.new_notebook(
         cells=[
-            new("import numpy as np", id="imports"),
+            new(IMPORTS, id="imports"),
             new(STUB, id="f", metadata={"nbgrader": answer}),
             new("check(f)", id="f-tests", metadata={"nbgrader": tests | {"locked": True}}),
         ]
@@ -82,7 +88,7 @@ def test_a_written_answer_is_read_and_nothing_is_said(hand_in, assignment):
     released = json.loads(assignment.release.read_text())
     released["cells"][1]["source"] = WRITTEN
     loaded = hand_in(released)
-    assert sources(loaded) == ["import numpy as np", WRITTEN, "check(f)"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)"]
     assert loaded.notes == []
 
 
@@ -133,8 +139,22 @@ def test_old_worksheets_are_converted(hand_in):
     heading = {"cell_type": "heading", "level": 1, "source": "Layers"}
     loaded = hand_in({"nbformat": 3, "worksheets": [{"cells": [heading, old]}]})
     assert the_answer(loaded) == WRITTEN
+    assert "# Layers" in sources(loaded)
     assert any("old format" in note for note in loaded.notes)
-    assert any(note.startswith("1 cells could not be read") for note in loaded.notes)
+
+
+def test_the_very_first_format_is_converted(hand_in):
+    cells = [{"cell_type": "text", "text": "Layers"}, {"cell_type": "code", "code": WRITTEN}]
+    loaded = hand_in({"nbformat": 1, "cells": cells})
+    assert the_answer(loaded) == WRITTEN
+    assert "Layers" in sources(loaded)
+
+
+@pytest.mark.parametrize("version", [5, 99, 10**30])
+def test_a_format_of_the_future_is_read_as_todays_and_told(hand_in, version):
+    loaded = hand_in(notebook(WRITTEN, nbformat=version, nbformat_minor=77))
+    assert the_answer(loaded) == WRITTEN
+    assert any("format" in note for note in loaded.notes)
 
 
 @pytest.mark.parametrize("sheet", [None, 5, [], {}, {"cells": None}, {"cells": 5}, {"cells": "x"}])
@@ -153,7 +173,7 @@ def test_a_worksheet_of_a_wrong_type_counts_as_empty(hand_in, sheet):
 )
 def test_a_cell_of_a_wrong_type_is_left_out_and_told(hand_in, cell):
     loaded = hand_in(notebook(WRITTEN) | {"cells": [*notebook(WRITTEN)["cells"], cell, code("1")]})
-    assert sources(loaded) == [WRITTEN, "check(f)", "1"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)", "1"]
     assert any(note.startswith("1 cells could not be read") for note in loaded.notes)
 
 
@@ -178,15 +198,15 @@ def test_parts_of_a_source_that_are_not_text_are_left_out(hand_in):
 
 
 def test_a_cell_that_is_too_long_is_left_out(hand_in, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_SOURCE", 100)
+    monkeypatch.setattr(cells, "MAX_SOURCE", 100)
     loaded = hand_in(notebook(WRITTEN, "#" * 101))
-    assert sources(loaded) == [WRITTEN, "check(f)"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)"]
 
 
 def test_cells_beyond_the_limit_are_left_out_and_told(hand_in, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_CELLS", 3)
+    monkeypatch.setattr(cells, "MAX_CELLS", 3)
     loaded = hand_in(notebook(WRITTEN, "1", "2", "3", "4"))
-    assert sources(loaded) == [WRITTEN, "check(f)", "1", "2"]
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)", "1", "2"]
     assert any(note.startswith("2 cells") for note in loaded.notes)
 
 
@@ -236,7 +256,7 @@ def test_what_is_not_a_notebook_is_refused_in_words_and_counts_as_nothing_handed
 
 
 def test_a_file_that_is_too_large_is_not_read(hand_in, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_NOTEBOOK", 1000)
+    monkeypatch.setattr(folder, "MAX_NOTEBOOK", 1000)
     with pytest.raises(BadSubmission, match="limit"):
         hand_in(notebook("#" * 1000))
 
@@ -397,7 +417,7 @@ def test_links_and_fifos_are_left_out_and_told(tmp_path):
 
 
 def test_too_many_files_are_cut_off_and_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_FILES", 3)
+    monkeypatch.setattr(folder, "MAX_FILES", 3)
     for index in range(5):
         (tmp_path / f"{index}.txt").write_text("x")
     findings = []
@@ -407,7 +427,7 @@ def test_too_many_files_are_cut_off_and_told(tmp_path, monkeypatch):
 
 
 def test_too_many_bytes_are_cut_off_and_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_FILES_BYTES", 100)
+    monkeypatch.setattr(folder, "MAX_FILES_BYTES", 100)
     (tmp_path / "a").write_bytes(bytes(60))
     (tmp_path / "b").write_bytes(bytes(60))
     findings = []
@@ -454,3 +474,296 @@ def test_the_digest_depends_on_sources_and_files_and_on_nothing_else(hand_in, tm
     assert with_file != first
     (tmp_path / "submitted" / "helper.py").write_text("x = 2")
     assert hand_in(notebook(WRITTEN, "1")).digest() not in (first, with_file)
+
+
+# -- where the notebook is --------------------------------------------------------------------
+
+OTHER = "def f(x):\n    return x + x"
+RIGHT_CELLS = [
+    code(IMPORTS),
+    code(WRITTEN, metadata={"nbgrader": {"grade_id": "f"}}),
+    code("check(f)", metadata={"nbgrader": {"grade_id": "f-tests"}}),
+]
+
+
+@pytest.fixture
+def course(tmp_path, assignment):
+    """Put files into the folder that was handed in, and load its layers.ipynb."""
+
+    class Folder:
+        path = tmp_path / "submitted"
+
+        def put(self, name, content, modified=None):
+            file = self.path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if not isinstance(content, bytes):
+                content = json.dumps(content).encode()
+            file.write_bytes(content)
+            if modified is not None:
+                os.utime(file, (modified, modified))
+
+        def load(self):
+            return load(self.path / "layers.ipynb", assignment)
+
+    return Folder()
+
+
+def packed(ending, files):
+    """An archive of {name: contents}."""
+    files = {n: d if isinstance(d, bytes) else json.dumps(d).encode() for n, d in files.items()}
+    out = io.BytesIO()
+    if ending.lower() == "zip":
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+    else:
+        with tarfile.open(fileobj=out, mode="w" if ending == "tar" else "w:gz") as archive:
+            for name, data in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("layers (1).ipynb", "Layers.ipynb", "layers-ada.ipynb", "Copy of layers.ipynb"),
+        *("LAYERS.IPYNB", "a_folder/layers.ipynb", "two/folders/é\n.ipynb"),
+    ],
+)
+def test_a_notebook_of_another_name_is_found_and_told(course, name):
+    course.put(name, notebook(WRITTEN))
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    [told] = [f for f in loaded.findings if "graded in its place" in f.text]
+    assert told.kind == "repaired" and name in told.text
+
+
+def test_of_several_the_one_with_most_answers_counts_then_the_newest(course):
+    course.put("a.ipynb", notebook(STUB), modified=3000)
+    course.put("b.ipynb", notebook(WRITTEN), modified=1000)
+    course.put("c.ipynb", notebook(OTHER), modified=2000)
+    course.put("d.ipynb", notebook(WRITTEN), modified=500)
+    loaded = course.load()
+    assert the_answer(loaded) == OTHER
+    assert all(any(f"{name}.ipynb" in note for note in loaded.notes) for name in "abcd")
+
+
+def test_a_notebook_about_something_else_is_not_taken(course):
+    course.put("shopping.ipynb", {"cells": [code("print('milk')")]})
+    with pytest.raises(BadSubmission, match="cannot be read"):
+        course.load()
+
+
+def test_the_right_name_counts_though_another_has_more_answers_which_is_told(course):
+    course.put("layers.ipynb", notebook(STUB))
+    course.put("layers (1).ipynb", notebook(WRITTEN))
+    loaded = course.load()
+    assert the_answer(loaded) == STUB
+    [told] = [f for f in loaded.findings if f.kind == "noticed"]
+    assert "layers (1).ipynb" in told.text
+
+
+def test_another_beside_it_with_no_more_answers_is_not_worth_a_word(course):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put("old/layers.ipynb", notebook(OTHER))
+    assert course.load().findings == []
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/etc/passwd", path)]
+)
+def test_what_stands_in_the_notebooks_place_does_not_hide_another(course, make):
+    course.put("layers (1).ipynb", notebook(WRITTEN))
+    make(course.path / "layers.ipynb")
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    assert "layers.ipynb" not in loaded.files
+
+
+def test_a_folder_in_the_notebooks_place_is_searched(course):
+    course.put("layers.ipynb/layers.ipynb", notebook(WRITTEN))
+    course.put("layers.ipynb/helper.py", b"x = 1")
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    assert list(loaded.files) == ["helper.py"]
+
+
+def test_a_folder_in_the_notebooks_place_is_no_file_beside_another(course):
+    course.put("layers (1).ipynb", notebook(WRITTEN))
+    course.put("layers.ipynb/helper.py", b"x = 1")
+    assert course.load().files == {}  # the notebook itself gets that name in every copy
+
+
+def test_an_empty_notebook_does_not_hide_another(course):
+    course.put("layers.ipynb", b"")
+    course.put("layers (1).ipynb", notebook(WRITTEN))
+    assert the_answer(course.load()) == WRITTEN
+
+
+@pytest.mark.parametrize("ending", ["zip", "ZIP", "tar.gz", "tgz", "tar"])
+def test_an_archive_is_opened_and_its_files_lie_beside(course, ending):
+    files = {"w/x.ipynb": notebook(WRITTEN), "w/helper.py": b"x = 1", "w/d/e.txt": b"", "y": b""}
+    course.put(f"work.{ending}", packed(ending, files))
+    before = sorted(course.path.rglob("*"))
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    assert {name: f.read_bytes() for name, f in loaded.files.items()} == {
+        "helper.py": b"x = 1",
+        "d/e.txt": b"",
+    }
+    assert any(f"w/x.ipynb in work.{ending}" in note for note in loaded.notes)
+    assert sorted(course.path.rglob("*")) == before
+
+
+def test_an_archive_gives_the_same_digest_as_the_folder_that_was_packed(course):
+    files = {"layers.ipynb": notebook(WRITTEN), "helper.py": b"x"}
+    course.put("work.zip", packed("zip", files))
+    digest = course.load().digest()
+    (course.path / "work.zip").unlink()
+    for name, content in files.items():
+        course.put(name, content)
+    assert course.load().digest() == digest
+
+
+def test_an_archive_is_left_alone_if_there_is_a_notebook(course):
+    course.put("layers (1).ipynb", notebook(WRITTEN))
+    course.put("work.zip", packed("zip", {"layers.ipynb": notebook(OTHER)}))
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    assert list(loaded.files) == ["work.zip"]
+
+
+def test_a_broken_archive_is_told_of_when_nothing_else_is_there(course):
+    course.put("work.zip", b"PK\3\4 broken")
+    with pytest.raises(BadSubmission, match=r"work\.zip is damaged"):
+        course.load()
+
+
+def test_files_that_may_not_be_read_are_left_out_and_told(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("x")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    findings = []
+    assert files_beside(tmp_path, findings) == {}
+    assert "may not be read" in findings[0].text
+
+
+@pytest.mark.parametrize("name", ["numpy.py", "json.py", "cnnlab/__init__.py", "matplotlib/a.py"])
+def test_a_module_that_hides_one_that_is_needed_is_told_of(course, name):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put(name, b"")
+    loaded = course.load()
+    assert name in loaded.files
+    assert [f.kind for f in loaded.findings] == ["noticed"]
+    assert name.split("/")[0] in loaded.notes[0]
+
+
+@pytest.mark.parametrize("name", ["helper.py", "my/numpy.py", "numpy.txt"])
+def test_own_modules_and_data_are_not_worth_a_word(course, name):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put(name, b"")
+    assert course.load().findings == []
+
+
+def test_two_hundred_odd_files_do_not_make_two_hundred_findings(course):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    for index in range(200):
+        os.symlink("nowhere", course.path / f"link{index}")
+    loaded = course.load()
+    assert len(loaded.findings) < 70
+    assert "more of such" in loaded.notes[-1]
+
+
+# -- damage -----------------------------------------------------------------------------------
+
+
+def whole():
+    return notebook(WRITTEN, *[f"x{i} = 1" for i in range(4)])
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_whole_cells_of_a_file_that_is_cut_off_are_saved(hand_in, indent):
+    text = json.dumps(whole(), indent=indent)
+    loaded = hand_in(text[: text.index("x2 = 1")])
+    assert sources(loaded) == [IMPORTS, WRITTEN, "check(f)", "x0 = 1", "x1 = 1"]
+    assert any("cut off or damaged" in note and "3 whole cells" in note for note in loaded.notes)
+
+
+def test_cells_after_the_damage_are_saved_as_well(hand_in):
+    text = json.dumps(whole(), indent=1).replace('"x1 = 1"', '"x1 = 1')
+    assert {"x0 = 1", "x2 = 1", "x3 = 1"} <= set(sources(hand_in(text)))
+
+
+@pytest.mark.parametrize("end", [b"\0" * 5000, b"}}", b'{"cells": []}', b"\x1a"])
+def test_rubbish_after_the_end_costs_nothing(hand_in, end):
+    loaded = hand_in(json.dumps(whole()).encode() + end)
+    assert the_answer(loaded) == WRITTEN and "x3 = 1" in sources(loaded)
+
+
+def test_a_conflict_that_git_left_costs_no_other_cell(hand_in):
+    lines = json.dumps(whole(), indent=1).split("\n")
+    place = next(i for i, line in enumerate(lines) if "x1 = 1" in line)
+    mine, theirs = lines[place], lines[place].replace("x1", "y1")
+    lines[place : place + 1] = ["<<<<<<< HEAD", mine, "=======", theirs, ">>>>>>> main"]
+    assert {WRITTEN, "x0 = 1", "x2 = 1"} <= set(sources(hand_in("\n".join(lines))))
+
+
+def test_a_damaged_notebook_gives_way_to_a_whole_one_with_more_answers(course):
+    cut = json.dumps(notebook(STUB, WRITTEN))
+    course.put("layers.ipynb", cut[: cut.index("return")].encode())
+    course.put("layers (1).ipynb", notebook(WRITTEN))
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    assert any("damaged" in note and "layers (1).ipynb" in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "9" * 6000, "1e999", "-0.0"])
+def test_odd_numbers_do_no_harm(hand_in, number):
+    text = json.dumps(notebook(WRITTEN)).replace('"outputs": []', f'"execution_count": {number}')
+    assert number in text
+    assert the_answer(hand_in(text)) == WRITTEN
+
+
+def test_of_a_key_that_is_there_twice_the_last_counts(hand_in):
+    text = '{"cells": 5, ' + json.dumps(notebook(WRITTEN))[1:]
+    assert the_answer(hand_in(text)) == WRITTEN
+
+
+def test_raw_line_ends_in_strings_are_read(hand_in):
+    assert the_answer(hand_in(json.dumps(notebook(WRITTEN)).replace("\\n", "\n"))) == WRITTEN
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+def test_an_encoding_without_its_mark_is_recognised(hand_in, encoding):
+    assert the_answer(hand_in(json.dumps(notebook(WRITTEN)).encode(encoding))) == WRITTEN
+
+
+def test_a_lone_carriage_return_ends_a_line(hand_in):
+    assert the_answer(hand_in(notebook(WRITTEN.replace("\n", "\r")))) == WRITTEN
+
+
+def test_more_values_than_memory_is_good_for_are_refused(hand_in, monkeypatch):
+    monkeypatch.setattr(cells, "MAX_VALUES", 100)
+    with pytest.raises(BadSubmission, match="values"):
+        hand_in(notebook(*["x"] * 100))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = foo(1)\n" * 2700,
+        "def f(x):\n    return 1\n" * 1200,
+        "    return 1\n" * 2300,
+        " " * 29_999 + "x",
+        "import " * 4200,
+        "'''\n" * 5000,
+    ],
+    ids=["plain", "defs", "indented", "spaces", "imports", "quotes"],
+)
+def test_two_thousand_cells_of_30_kb_take_seconds(hand_in, source):
+    start = time.process_time()
+    loaded = hand_in(notebook(*[f"{source}# {i}" for i in range(2000)]))
+    assert len(loaded.notebook.cells) > 1000
+    assert time.process_time() - start < 20  # about 3 on a free machine
