@@ -10,6 +10,8 @@ ORDER = [
     *(
         "errors",
         "limits",
+        "files",
+        "signals",
         "questions",
         "results",
         "wire",
@@ -19,7 +21,7 @@ ORDER = [
         "sandbox",
     ),
     *("outputs", "kernel", "student", "compare", "diagnose", "plugin", "feedback", "runner"),
-    *("gradebook", "cohort", "doctor", "release", "cli", "demo"),
+    *("workers", "gradebook", "cohort", "doctor", "release", "cli", "demo"),
 ]
 GRADER = sorted(p for p in (PROJECT / "autograder").glob("*.py") if p.stem != "__init__")
 STARTER = sorted((PROJECT / "starter" / "cnnlab").rglob("*.py"))
