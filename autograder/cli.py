@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from .errors import GraderError
 from .feedback import SYMBOLS, in_words, number, short
 from .limits import Limits, settings
 from .results import QuestionResult, Report
+from .signals import Stopped, stoppable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +34,9 @@ app = typer.Typer(
 )
 console = Console(highlight=False)
 complain = Console(stderr=True, highlight=False)
+
+# a full disk behind a redirection, a closed pipe, a terminal that is gone
+OF_THE_TERMINAL = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EBADF}
 
 NoSandboxOption = Annotated[
     bool,
@@ -136,53 +146,80 @@ def grade(
     no_sandbox: NoSandboxOption = False,
 ) -> None:
     """Grade submitted/ into nbgrader's gradebook, and write the feedback pages."""
+    try:
+        with stoppable():
+            _grade(course, assignment, student, workers, fresh, limit, not no_sandbox)
+    except Stopped as stop:
+        with contextlib.suppress(OSError):  # the terminal may be what was closed
+            complain.print("Stopped. What was graded is remembered: the same command goes on.")
+        raise typer.Exit(stop.code) from None
+
+
+def _grade(
+    course: Path,
+    assignment: str,
+    students: list[str] | None,
+    workers: int | None,
+    fresh: bool,
+    limit: list[str] | None,
+    sandboxed: bool,
+) -> None:
     from .cohort import Course, grade_class
     from .questions import find_assignment
 
     found = find_assignment(assignment)
     start = time.monotonic()
+    opened = Course.open(course)
+    with _class_progress() as (progress, tell):
+        result = grade_class(
+            opened,
+            found,
+            students=students,
+            workers=workers,
+            sandboxed=sandboxed,
+            fresh=fresh,
+            limits=opened.limits.but(settings(limit or ())),
+            progress=progress,
+            tell=tell,
+        )
+    print_class(result.reports)
+    for name, problem in sorted(result.failures.items()):
+        complain.print(f"[red]not graded:[/] {_plain(name)}: {_plain(problem)}")
+    seconds = time.monotonic() - start
+    remembered = f", {result.remembered} remembered from before" if result.remembered else ""
+    failed = f", {len(result.failures)} not graded (see above)" if result.failures else ""
+    console.print(
+        f"{len(result.reports)} graded in {seconds:.1f} s{remembered}{failed}. "
+        f"The class: {_relative(result.page)}"
+    )
+    if result.failures:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _class_progress() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """Bars that say how far a class is, and below them what it waits for."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=complain, transient=True) as bars:
+    bars = Progress(*columns, console=complain)
+    waiting = Text()
+    with Live(Group(bars, waiting), console=complain, transient=True):
         tasks = {
             "graded": bars.add_task("grading", total=None),
             "recorded": bars.add_task("recording", total=None, visible=False),
         }
 
-        def show(phase: str, done: int, total: int) -> None:
+        def progress(phase: str, done: int, total: int) -> None:
             bars.update(tasks[phase], completed=done, total=total, visible=True)
 
-        try:
-            opened = Course.open(course)
-            result = grade_class(
-                opened,
-                found,
-                students=student,
-                workers=workers,
-                sandboxed=not no_sandbox,
-                fresh=fresh,
-                limits=opened.limits.but(settings(limit or ())),
-                progress=show,
-            )
-        except KeyboardInterrupt:
-            bars.stop()
-            complain.print("Stopped. What was graded is remembered: the same command goes on.")
-            raise typer.Exit(130) from None
-    print_class(result.reports)
-    for name, problem in sorted(result.failures.items()):
-        complain.print(f"[red]not graded:[/] {escape(name)}: {escape(problem)}")
-    seconds = time.monotonic() - start
-    remembered = f", {result.remembered} remembered from before" if result.remembered else ""
-    console.print(
-        f"{len(result.reports)} graded in {seconds:.1f} s{remembered}. "
-        f"The class: {_relative(result.page)}"
-    )
-    if result.failures:
-        raise typer.Exit(1)
+        def tell(words: str) -> None:
+            waiting.plain = f"waiting: {_printable(words)}" if words else ""
+
+        yield progress, tell
 
 
 @app.command()
@@ -287,7 +324,11 @@ def _cell(question: QuestionResult) -> str:
 
 def _plain(text: str) -> str:
     """Text from a student, without terminal escapes and without meaning to rich."""
-    return escape("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+    return escape(_printable(text))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
 
 
 def _relative(path: Path | None) -> str:
@@ -304,5 +345,14 @@ def main() -> None:
     try:
         app()
     except GraderError as error:
-        complain.print(f"[red]autograder:[/] {escape(str(error))}")
+        with contextlib.suppress(OSError):
+            complain.print(f"[red]autograder:[/] {escape(str(error))}")
         sys.exit(2)
+    except OSError as error:
+        if error.errno not in OF_THE_TERMINAL:
+            raise
+        # what was to be done is done; nothing more can be said on this output, at exit neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        with contextlib.suppress(OSError):
+            complain.print(f"[red]autograder:[/] the output could not be written: {error.strerror}")
+        sys.exit(1)

@@ -11,30 +11,47 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import multiprocessing
 import os
-import signal
-import sys
-import threading
+import shutil
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
+from nbgrader.api import Gradebook
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from . import submission as submissions
 from .errors import GraderError
 from .feedback import class_page, student_page
-from .gradebook import Course, record, register
+from .files import FULL, OF_THE_DISK, alone, write_whole
+from .gradebook import STAGED, Course, record, register
 from .limits import Limits
 from .questions import PROJECT, Assignment, find_assignment
 from .results import Finding, Report
 from .runner import Graded, grade
-from .sandbox import check_sandbox
+from .sandbox import check_sandbox, remove_leftovers
+from .signals import finishing
+from .workers import in_workers
+
+# a walk through a notebook watches its own limits; beyond this it is the grader that hangs
+MARGIN = 120.0
+SLOW_SECONDS = 10.0  # who is being graded for longer is named
+BUSY_SECONDS = 60.0  # how long to wait for a gradebook that another program writes in
+BUSY = "database is locked"
+GOES_ON = "What was graded is remembered: the same command goes on."
+PROBE_BYTES = 1 << 20
+GRADEBOOK_TROUBLES = {
+    BUSY: "Another program is writing in the gradebook, perhaps the Formgrader. Close that.",
+    "disk is full": "The disk is full: the gradebook could not be written. Make room.",
+    "readonly database": "The gradebook may not be written by who runs the grader.",
+    "unable to open": "The gradebook cannot be opened, or its folder not be written.",
+    "disk I/O error": "The disk failed while the gradebook was written. Is it full, or broken?",
+}
 
 
 @dataclass
@@ -57,37 +74,52 @@ def grade_class(
     fresh: bool = False,
     limits: Limits | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> ClassResult:
     """Grade ``submitted/`` into the gradebook, and write the feedback pages.
 
-    ``progress(phase, done, total)`` is called after each step. One submission's failure is told in
-    the result, and stops nobody else's.
+    ``progress(phase, done, total)`` is called after each step; ``tell(text)`` where the person who
+    waits should know why, and with "" when that is over. One submission's failure is told in the
+    result, and stops nobody else's. A run that was killed at any moment is finished by the next.
     """
     if sandboxed:
         check_sandbox()
     paths = _wanted(course, assignment, students)
-    register(assignment, course)
-    result = ClassResult()
     limits = limits or course.limits
-    memory = Memory(course.root / ".cnnlab" / "results", assignment, limits)
-    graded: dict[str, Graded] = {}
-    for student, outcome in _grade_all(
-        paths, assignment, workers, sandboxed, memory, fresh, limits, result
-    ):
-        if isinstance(outcome, Graded):
-            graded[student] = outcome
-        else:
-            result.failures[student] = outcome
-        progress("graded", len(graded) + len(result.failures), len(paths))
-    for done, student in enumerate(sorted(graded), 1):
-        problem = record(course, assignment, student, graded[student], sandboxed)
-        if problem:
-            result.failures[student] = problem
-        else:
-            result.reports.append(graded[student].report)
-        progress("recorded", done, len(graded))
-    result.page = _write_pages(course, assignment, result)
+    result = ClassResult()
+    with _disk_in_words(course), alone(course.root):
+        _tidy(course)
+        create_gradebook(course)
+        _when_free(partial(register, assignment, course), tell)
+        memory = Memory(course.root / ".cnnlab" / "results", assignment, limits)
+        grading = _grade_all(
+            paths, assignment, workers, sandboxed, memory, fresh, limits, result, tell
+        )
+        graded: dict[str, Graded] = {}
+        with contextlib.closing(grading):  # ends the workers, whatever happens here
+            for student, outcome in grading:
+                if isinstance(outcome, Graded):
+                    graded[student] = outcome
+                else:
+                    result.failures[student] = outcome
+                progress("graded", len(graded) + len(result.failures), len(paths))
+        for done, student in enumerate(sorted(graded), 1):
+            with finishing():  # Ctrl-C waits for the end of this: nobody is half recorded
+                problem = _record(course, assignment, student, graded[student], sandboxed, tell)
+            if problem:
+                result.failures[student] = problem
+            else:
+                result.reports.append(graded[student].report)
+            progress("recorded", done, len(graded))
+        result.page = _write_pages(course, assignment, result)
+        _tidy(course)
     return result
+
+
+def _tidy(course: Course) -> None:
+    """Remove what killed graders have left behind. The course is held: none is at work in it."""
+    remove_leftovers()
+    shutil.rmtree(course.root / STAGED, ignore_errors=True)
 
 
 def _wanted(course: Course, assignment: Assignment, students: list[str] | None) -> dict[str, Path]:
@@ -126,10 +158,7 @@ class Memory:
         ):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(digest, sandboxed)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(_to_text(graded), "utf-8")
-        unfinished.replace(path)
+        write_whole(self._path(digest, sandboxed), _to_text(graded))
 
 
 def _to_text(graded: Graded) -> str:
@@ -169,15 +198,16 @@ def _grade_all(
     fresh: bool,
     limits: Limits,
     result: ClassResult,
+    tell: Callable[[str], None],
 ) -> Iterator[tuple[str, Graded | str]]:
     todo = {}
     for student, path in paths.items():
         try:
             loaded = submissions.load_or_empty(path, assignment)
-        except GraderError as error:
-            yield student, str(error)
+            digest = loaded.digest()
+        except Exception as error:  # whatever this one is: it must not stop the others
+            yield student, _in_words(error)
             continue
-        digest = loaded.digest()
         known = None if fresh else memory.find(digest, sandboxed)
         if known is None:
             todo[student] = (path, digest)
@@ -186,10 +216,28 @@ def _grade_all(
             yield student, _for_student(known, student, loaded.findings)
     work = partial(_grade_one, assignment.name, sandboxed, limits)
     wanted = {student: path for student, (path, _) in todo.items()}
-    for student, outcome in _in_pool(wanted, work, workers or os.cpu_count() or 1):
-        if isinstance(outcome, Graded):
-            memory.keep(todo[student][1], sandboxed, outcome)
-        yield student, outcome
+    seconds = limits.notebook_seconds + limits.cell_seconds + limits.test_seconds + MARGIN
+    answers = in_workers(
+        wanted,
+        work,
+        workers or os.cpu_count() or 1,
+        seconds,
+        lambda who: tell(_who_takes_long(who)),
+    )
+    with contextlib.closing(answers):
+        for student, answer in answers:
+            if answer.result is None:
+                yield student, answer.problem
+                continue
+            graded = _from_text(answer.result)
+            memory.keep(todo[student][1], sandboxed, graded)
+            yield student, graded
+    tell("")
+
+
+def _who_takes_long(running: dict[str, float]) -> str:
+    slow = sorted((s, student) for student, s in running.items() if s > SLOW_SECONDS)
+    return ", ".join(f"{student} for {seconds:.0f} s" for seconds, student in reversed(slow))
 
 
 def _for_student(graded: Graded, student: str, findings: list[Finding]) -> Graded:
@@ -199,82 +247,124 @@ def _for_student(graded: Graded, student: str, findings: list[Finding]) -> Grade
     return Graded(replace(graded.report, student=student, autopsy=own), graded.notebook)
 
 
-def _in_pool(
-    paths: dict[str, Path], work: Callable[[Path, str], str], workers: int
-) -> Iterator[tuple[str, Graded | str]]:
-    left = dict(paths)
-    try:
-        yield from _run_pool(left, work, workers)
-    except BrokenProcessPool:
-        # a worker died, and took the others' results along: now one at a time, so that the
-        # submission that does it is the only one that loses
-        for student, path in list(left.items()):
-            try:
-                yield from _run_pool({student: path}, work, 1)
-            except BrokenProcessPool:
-                yield student, "the grader's own process died while it graded this submission"
-
-
-def _run_pool(
-    left: dict[str, Path], work: Callable[[Path, str], str], workers: int
-) -> Iterator[tuple[str, Graded | str]]:
-    """Grade in worker processes; takes each finished student out of ``left``."""
-    if not left:
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would share sockets and threads
-    pool = ProcessPoolExecutor(min(workers, len(left)), context)
-    try:
-        with _ignoring_ctrl_c():
-            futures = {pool.submit(work, path, student): student for student, path in left.items()}
-        for future in as_completed(futures):
-            student = futures[future]
-            try:
-                outcome: Graded | str = _from_text(future.result())
-            except BrokenProcessPool:
-                raise
-            except Exception as error:
-                outcome = f"{type(error).__name__}: {error}"
-            left.pop(student, None)
-            yield student, outcome
-    except BaseException:
-        for child in multiprocessing.active_children():  # Ctrl-C: the sandboxes die with them
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _ignoring_ctrl_c() -> Iterator[None]:
-    """Processes that are started meanwhile leave Ctrl-C to the main process, which stops them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _end_worker(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: the clean-up must not be interrupted
-    sys.exit(1)
-
-
 def _grade_one(
     assignment_name: str, sandboxed: bool, limits: Limits, path: Path, student: str
 ) -> str:
     """In a worker. Plain text goes back."""
-    # how Ctrl-C ends a worker: by way of every "finally", which remove the sandbox's folder
-    signal.signal(signal.SIGTERM, _end_worker)
     assignment = find_assignment(assignment_name)
-    try:
-        loaded = submissions.load_or_empty(path, assignment)
-        graded = grade(loaded, assignment, student=student, limits=limits, sandboxed=sandboxed)
-    except SystemExit:
-        os._exit(1)  # the pool would take it for this submission's failure, and go on to the next
+    loaded = submissions.load_or_empty(path, assignment)
+    graded = grade(loaded, assignment, student=student, limits=limits, sandboxed=sandboxed)
     return _to_text(graded)
+
+
+# -- recording, one by one --------------------------------------------------------------------
+
+
+def create_gradebook(course: Course) -> None:
+    """Make nbgrader's database, if there is none, in one step.
+
+    nbgrader makes it table by table; one that a kill has left half made is never finished.
+    """
+    if not course.db_url.startswith("sqlite:///"):
+        return  # the administrator of another database has made it
+    path = Path(course.db_url.removeprefix("sqlite:///"))
+    if path.exists():
+        return
+    new = course.root / ".cnnlab" / "new-gradebook.db"
+    for old in new.parent.glob(f"{new.name}*"):
+        old.unlink()
+    with Gradebook(f"sqlite:///{new}"):
+        pass
+    try:
+        os.link(new, path)
+    except FileExistsError:  # another nbgrader was faster: then that one counts
+        pass
+    except OSError:  # a file system without links
+        new.rename(path)
+    new.unlink(missing_ok=True)
+
+
+def _record(
+    course: Course,
+    assignment: Assignment,
+    student: str,
+    graded: Graded,
+    sandboxed: bool,
+    tell: Callable[[str], None],
+) -> str | None:
+    """Record one student. What keeps everybody from being recorded is raised, as a full disk."""
+    step = partial(record, course, assignment, student, graded, sandboxed)
+    try:
+        problem = _when_free(step, tell)
+    except Exception as error:
+        problem = _in_words(error)
+    if problem:
+        # not from the words of the failure, which may be the student's
+        _try_to_write(course)
+    return problem
+
+
+def _when_free(step: Callable[[], str | None], tell: Callable[[str], None]) -> str | None:
+    """Do a step in the gradebook; wait while another program, say the Formgrader, writes in it."""
+    until = time.monotonic() + BUSY_SECONDS
+    try:
+        while True:
+            try:
+                problem = step()  # nbgrader itself waits for 5 s each time
+            except OperationalError as error:
+                if BUSY not in str(error) or time.monotonic() > until:
+                    raise
+                problem = BUSY
+            if not problem or BUSY not in problem or time.monotonic() > until:
+                return problem
+            tell("another program is writing in the gradebook")
+            time.sleep(0.2)
+    finally:
+        tell("")
+
+
+def _try_to_write(course: Course) -> None:
+    """Raises OSError or OperationalError where neither files nor scores can be written."""
+    probe = course.root / ".cnnlab" / "probe"
+    write_whole(probe, "0" * PROBE_BYTES)
+    probe.unlink()
+    engine = create_engine(course.db_url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def _disk_in_words(course: Course) -> Iterator[None]:
+    """What the disk refuses is for the person at the keyboard, in a sentence."""
+    try:
+        yield
+    except OperationalError as error:
+        why = next((why for what, why in GRADEBOOK_TROUBLES.items() if what in str(error)), None)
+        raise GraderError(f"{why or f'The gradebook says: {error.orig}.'} {GOES_ON}") from None
+    except OSError as error:
+        where = error.filename or course.root
+        if error.errno in FULL:
+            why = f"The disk is full: {where} could not be written. Make room."
+        elif error.errno in OF_THE_DISK or isinstance(error, PermissionError):
+            why = f"{where} could not be written: {error.strerror}."
+        else:
+            raise
+        raise GraderError(f"{why} {GOES_ON}") from None
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, GraderError):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return f"{error.filename} may not be read by who runs the grader."
+    return f"the grader itself failed: {type(error).__name__}: {str(error)[:500]}"
+
+
+# -- pages ------------------------------------------------------------------------------------
 
 
 def _write_pages(course: Course, assignment: Assignment, result: ClassResult) -> Path:
@@ -284,11 +374,11 @@ def _write_pages(course: Course, assignment: Assignment, result: ClassResult) ->
     for report in reports.values():
         page = course.folder("feedback", report.student, assignment) / f"{assignment.notebook}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(student_page(report), "utf-8")
+        write_whole(page, student_page(report))
         pages[report.student] = quote(os.path.relpath(page, course.root))
     overview = course.root / f"class-{assignment.name}.html"
     in_order = [reports[student] for student in sorted(reports)]
-    overview.write_text(class_page(assignment.name, in_order, pages), "utf-8")
+    write_whole(overview, class_page(assignment.name, in_order, pages))
     return overview
 
 

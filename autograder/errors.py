@@ -106,6 +106,14 @@ class BadLimit(GraderError):
     """A limit that does not exist, or a value that it cannot have."""
 
 
+class CourseInUse(GraderError):
+    def __init__(self, root, holder: str):
+        super().__init__(
+            f"Another run of `autograder grade` is at work in {root}: {holder}. Wait until it is "
+            "done, or stop it. What it has graded is remembered, so this command can go on there."
+        )
+
+
 class UnknownAssignment(GraderError):
     def __init__(self, name: str, known: list[str]):
         super().__init__(

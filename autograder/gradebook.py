@@ -27,6 +27,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from . import submission as submissions
 from .errors import GraderError
+from .files import write_whole
 from .limits import Limits
 from .questions import Assignment, find_assignment, grade_cell
 from .results import Report
@@ -141,7 +142,9 @@ def record(
         shutil.rmtree(staged.parent, ignore_errors=True)
     if outcome["success"]:
         return None
-    return (outcome.get("error") or outcome.get("log") or "nbgrader gave no reason").strip()[-2000:]
+    # "see the traceback above" says nbgrader's error; that traceback is in its log
+    told = [part.strip() for part in (outcome.get("log"), outcome.get("error")) if part]
+    return "\n".join(told)[-4000:] or "nbgrader gave no reason"
 
 
 def _write_copy(submission: Submission, path: Path, folder: Path) -> None:
@@ -217,8 +220,7 @@ class Execute(NbGraderExecute):
         _check_points(about, graded.report)
         resources["cnnlab_report"] = graded.report
         report = Path(resources["metadata"]["path"]) / "report.json"
-        report.unlink(missing_ok=True)
-        report.write_text(graded.report.to_json(), "utf-8")
+        write_whole(report, graded.report.to_json())
         return nbformat.from_dict(graded.notebook), resources
 
 

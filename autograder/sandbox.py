@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import site
 import subprocess
 import sys
@@ -29,9 +30,11 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from . import seccomp
 from .errors import NoSandbox
+from .files import held_folder, left_over
 from .limits import Limits
 from .questions import PROJECT
 
+SCRATCH = "cnnlab-scratch-"  # how the names of our temporary folders begin
 BRIDGE_FILES = ("bridge.py", "wire.py")
 OPEN_FILES = 512  # of one process: what lies in pipes and sockets is memory too
 
@@ -59,12 +62,11 @@ class Scratch:
     """The temporary folder of one kernel: the sockets, the bridge, and the seed: what the bridge
     copies into the working folder and the small home, which in the sandbox lie on its own disk.
 
-    Unix sockets have paths of at most 107 bytes, so the folder lies in /tmp, whatever TMPDIR says.
+    This process holds it as long as it lives: ``remove_leftovers`` knows by that whose owner died.
     """
 
     def __init__(self) -> None:
-        short = "/tmp" if os.access("/tmp", os.W_OK) else None
-        self.root = Path(tempfile.mkdtemp(prefix="cnnlab-", dir=short)).resolve()
+        self.root, self._held = held_folder(SCRATCH, _temporary())
         try:
             self._fill()
         except BaseException:  # Ctrl-C too
@@ -93,14 +95,54 @@ class Scratch:
         return root / "work", root / "home"
 
     def remove(self) -> None:
-        """Delete it all, however deep, and though a dying process may still write to it."""
-        for _ in range(50):
-            # rm, because shutil.rmtree recurses, and a student can nest more folders than that
-            subprocess.run(["chmod", "-R", "u+rwX", self.root], capture_output=True, check=False)
-            subprocess.run(["rm", "-rf", "--", self.root], capture_output=True, check=False)
-            if not self.root.exists():
-                return
-            time.sleep(0.1)
+        """Delete it all, and let go of it."""
+        _delete(self.root)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+def _temporary() -> Path:
+    """Unix sockets have paths of at most 107 bytes, so this is /tmp, whatever TMPDIR says."""
+    return Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir())
+
+
+def _delete(folder: Path) -> None:
+    """Delete it all, however deep, and though a dying process may still write to it."""
+    for _ in range(50):
+        # rm, because shutil.rmtree recurses, and a student can nest more folders than that
+        subprocess.run(["chmod", "-R", "u+rwX", folder], capture_output=True, check=False)
+        subprocess.run(["rm", "-rf", "--", folder], capture_output=True, check=False)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+
+
+def remove_leftovers() -> int:
+    """Delete what graders that were killed have left: their folders. Returns how many there were.
+
+    A folder that somebody holds belongs to a living grader, and stays.
+    """
+    removed = 0
+    for folder in _temporary().glob(f"{SCRATCH}*"):
+        with left_over(folder) as ours:
+            if ours:
+                _end_what_runs_in(folder)
+                _delete(folder)
+                removed += 1
+    return removed
+
+
+def _end_what_runs_in(folder: Path) -> None:
+    """End a sandbox that outlived its grader: one that was killed in the very moment of starting
+    it, or a kernel in the open, which nothing ends."""
+    start = os.fsencode(folder) + b"/"
+    ours = {b"bwrap", os.fsencode(Path(sys.executable).name)}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended by now, or is somebody else's
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if os.path.basename(words[0]) in ours and any(w.startswith(start) for w in words):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @functools.cache
@@ -116,7 +158,7 @@ def _matplotlib_cache() -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # a read-only home: make one for this run
-        folder = Path(tempfile.mkdtemp(prefix="cnnlab-fonts-"))
+        folder, _ = held_folder(SCRATCH, _temporary())
     subprocess.run(
         [sys.executable, "-c", "import matplotlib.font_manager"],
         env={**os.environ, "MPLCONFIGDIR": str(folder)},
