@@ -57,9 +57,8 @@ class Deserves:
     statuses: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = {*self.scores, *self.statuses} ^ set(QUESTIONS) - {*self.statuses}
-        if not set(self.statuses) <= set(QUESTIONS) or set(self.scores) != set(QUESTIONS):
-            raise ValueError(f"not questions of {ASSIGNMENT}: {sorted(unknown)}")
+        if set(self.scores) != set(QUESTIONS) or not set(self.statuses) <= set(QUESTIONS):
+            raise ValueError(f"not the questions of {ASSIGNMENT}: {self.scores}, {self.statuses}")
 
     def bounds(self, question: str) -> tuple[float, float]:
         """The least and the most that the question may score."""
@@ -70,6 +69,9 @@ class Deserves:
 
 def but(*lost: str, status: str | None = None, zero: bool = True) -> Deserves:
     """All points, but none (or with ``zero=False`` less than all) for these questions."""
+    unknown = set(lost) - set(QUESTIONS)
+    if unknown:
+        raise ValueError(f"no questions of {ASSIGNMENT}: {unknown}")
     kind = "zero" if zero else "less"
     return Deserves(
         {question: kind if question in lost else "full" for question in QUESTIONS},

@@ -77,7 +77,7 @@ def markup(port: int = PORT) -> dict[str, str]:
         ' style="position:fixed;inset:0"></form>',
         "style-import": f'<style>@import url("{url}.css");</style>',
         "style-background": f'<p style="background:url({url}.png)">x</p>',
-        "style-covers-the-page": '<div style="position:fixed;inset:0;z-index:99999;background:#fff">'
+        "style-covers-the-page": '<div style="position:fixed;inset:0;z-index:9999;background:#fff">'
         "40 of 36 points</div>",
         "style-hides-the-page": "<style>body > * {display: none !important}</style>",
         "link-javascript": f'<a id="j" href="javascript:{OWNED}" '
