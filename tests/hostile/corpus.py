@@ -26,7 +26,6 @@ from nbformat import NotebookNode
 
 from autograder import demo
 from autograder.questions import Assignment, find_assignment
-from autograder.release import to_text
 
 ASSIGNMENT = "2_conv_layers"
 # In the order in which they are graded: honest students come before, between and after.
@@ -235,7 +234,7 @@ class HandIn:
     @property
     def data(self) -> dict:
         """The notebook as plain JSON, to be changed and given to ``raw``."""
-        return json.loads(to_text(self.notebook))
+        return json.loads(json.dumps(self.notebook))
 
     def raw(self, content: bytes | str | dict) -> None:
         """Hand in this as the notebook's file."""
@@ -283,7 +282,8 @@ class HandIn:
     def finish(self) -> None:
         """Write the notebook, unless something else was handed in in its place."""
         if self.notebook is not None:
-            self.path.write_text(to_text(self.notebook), "utf-8", errors="surrogatepass")
+            # not by nbformat, which would mend it
+            self.raw(json.dumps(self.notebook, indent=1))
 
 
 # -- the course ---------------------------------------------------------------------------------
