@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import site
 import sys
 import time
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ LIMITS = {
 BY_NBGRADER = 3  # cases of each family, beside all files, that nbgrader grades in a short run
 PATIENCE = 1800  # seconds, after which the grader itself is said to hang
 MB = 10**6
+WON = "HOSTILE-WON"  # what a case prints when it got to what it should not
 BUILT = (".git", ".venv", "__pycache__", "build", ".pytest_cache", ".ruff_cache", ".hypothesis")
 
 CASES = [
@@ -161,7 +163,7 @@ def grade(base: Path, cases: list[Case], command: list) -> Run:
         gradebook=read_gradebook(root),
         changed={name: what for name, what in changed.items() if what},
         reached=listener.reached,
-        leaked=files_with(around.token, root),
+        leaked=files_with(around.token, root) + files_with(WON, root),
     )
     print(f"\n{len(written.deserves)} submissions, {ran.seconds:.0f} s, exit {ran.returncode}")
     print(f"grader {ran.grader_memory / MB:.0f} MB, sandbox {ran.sandbox_memory / MB:.0f} MB")
@@ -210,7 +212,8 @@ def in_use(path: str) -> bool:
 
 def written_where_nothing_may(home: Path, root: Path) -> list[Path]:
     """Files by the name that the corpus gives to what it should not be able to write."""
-    around = [Path(p) for p in ("/tmp", "/var/tmp", "/dev/shm", "/", "/usr", sys.prefix)]
+    folders = ["/tmp", "/var/tmp", "/dev/shm", "/", "/etc", "/usr", sys.prefix, sys.base_prefix]
+    around = [Path(p) for p in (*folders, *site.getsitepackages())]
     found = [p for folder in around for p in folder.glob(f"{WAS_HERE}*")]
     for folder in (home, root.parent, PROJECT, Path("/dev/shm")):
         for parent, _, names in os.walk(folder):
