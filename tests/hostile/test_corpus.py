@@ -121,7 +121,8 @@ def by_plain_nbgrader(request, tmp_path_factory) -> Run:
 def grade(base: Path, cases: list[Case], command: list) -> Run:
     """Write a course of these cases, run the command in it, and see what has become of it all."""
     home, root = make_home(base), base / "course"
-    listener = Listener(f"cnnlab-hostile-{os.getpid()}-{base.name}")
+    socket_file = home / "secrets" / "service.sock"
+    listener = Listener(f"cnnlab-hostile-{os.getpid()}-{base.name}", socket_file)
     around = Surroundings(
         secrets=home / "secrets",
         token=(home / "secrets" / "token.txt").read_text(),

@@ -20,9 +20,9 @@ EVERY = 0.3  # seconds between two looks at the processes
 
 
 class Listener:
-    """A TCP port, a UDP port and an abstract Unix socket that nobody is to reach."""
+    """A TCP port, a UDP port and two Unix sockets, abstract and a file, that nobody is to reach."""
 
-    def __init__(self, abstract: str):
+    def __init__(self, abstract: str, path: Path):
         self.abstract = abstract
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -30,6 +30,10 @@ class Listener:
         self.unix = socket.socket(socket.AF_UNIX)
         self.unix.bind("\0" + abstract)
         self.unix.listen()
+        self.file = socket.socket(socket.AF_UNIX)
+        with contextlib.chdir(path.parent):  # such a socket's path has 107 bytes at most
+            self.file.bind(path.name)
+        self.file.listen()
         self.reached: list[str] = []
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -39,7 +43,7 @@ class Listener:
         return getattr(self, name).getsockname()[1]
 
     def _listen(self) -> None:
-        sockets = {self.tcp: "tcp", self.udp: "udp", self.unix: "unix"}
+        sockets = {self.tcp: "tcp", self.udp: "udp", self.unix: "abstract", self.file: "file"}
         while not self._done.is_set():
             for ready in select.select(list(sockets), [], [], 0.2)[0]:
                 if ready is self.udp:
@@ -53,7 +57,7 @@ class Listener:
     def close(self) -> None:
         self._done.set()
         self._thread.join()
-        for open_socket in (self.tcp, self.udp, self.unix):
+        for open_socket in (self.tcp, self.udp, self.unix, self.file):
             open_socket.close()
 
 
