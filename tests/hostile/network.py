@@ -42,7 +42,8 @@ for host in hosts:
                 s.settimeout(0.2)
                 s.connect((host, port))
                 s.send(b"hello from the sandbox")
-                print("HOSTILE" + "-WON", host, kind)
+                if kind == socket.SOCK_STREAM:  # UDP leaves, and nobody hears it
+                    print("HOSTILE" + "-WON", host)
         except OSError:
             pass
 """)
@@ -167,7 +168,28 @@ for path in ["/dev/tty", *glob.glob("/dev/pts/*"), "/dev/console", "/proc/1/fd/1
         pass
 for fd in range(3):
     try:
-        os.write(fd, b"\x1b]0;OWNED\x07 HOSTILE" + b"-WON-TERMINAL\n")
+        os.write(fd, b"\x1b]0;OWNED\x07\n")
+    except OSError:
+        pass
+""")
+    )
+
+
+@case(deserves=WRONG)
+def changes_the_kernels_settings(hand_in: HandIn):
+    """Opens what root may write in /proc and /sys (core_pattern runs a program as root)."""
+    hand_in.solved(
+        **reaches("""
+import os
+names = ["kernel/core_pattern", "kernel/modprobe", "kernel/hotplug", "kernel/poweroff_cmd",
+         "vm/overcommit_memory", "vm/drop_caches", "fs/file-max", "kernel/pid_max", "kernel/panic"]
+places = ["/proc/sys/" + name for name in names]
+places += ["/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/sys/fs/cgroup/cgroup.procs",
+           "/proc/irq/default_smp_affinity", "/proc/mtrr"]
+for place in places:
+    try:
+        os.close(os.open(place, os.O_WRONLY))
+        print("HOSTILE" + "-WON", place)
     except OSError:
         pass
 """)

@@ -312,7 +312,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 class IOVec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
 buffer = ctypes.create_string_buffer(4096)
-for pid in {os.getppid(), 1, 2, *range(3, 400)} - {os.getpid()}:
+for pid in {os.getppid(), *map(int, filter(str.isdigit, os.listdir('/proc')))} - {os.getpid()}:
     local, remote = IOVec(ctypes.addressof(buffer), 4096), IOVec(0x400000, 4096)
     libc.process_vm_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
     libc.ptrace(16, pid, 0, 0)
@@ -478,18 +478,6 @@ for folder in [*{places!r}, sys.prefix, sys.base_prefix, *site.getsitepackages()
                 file.write("x")
         except OSError:
             pass
-for name in ("core_pattern", "modprobe", "hotplug"):
-    try:
-        open(f"/proc/sys/kernel/{{name}}", "r+").close()
-        print("HOSTILE" + "-WON", name)
-    except OSError:
-        pass
-for path in ("/proc/sysrq-trigger", "/sys/kernel/mm/ksm/run", "/sys/fs/cgroup/cgroup.procs"):
-    try:
-        open(path, "r+").close()
-        print("HOSTILE" + "-WON", path)
-    except OSError:
-        pass
 """
     right = {q: hand_in.answers[q] for q in list(QUESTIONS)[:3]}
     hand_in.starter(**right)
