@@ -150,6 +150,6 @@ NAMES = {
     "template": f"{{{{constructor.constructor('{OWNED}')()}}}}",
     "escape": "\x1b]0;OWNED\x07\x1b[2J",
     "newline": "a\nb",
-    "rich": "[red]x[/]",
+    "rich": "[red]x[bold]",
     "percent": "%2e%2e%2f%3Cscript%3E",
 }
