@@ -261,9 +261,11 @@ def too_many_cells(hand_in: HandIn):
 
 @case(deserves=EVERYTHING, says="left out")
 def a_cell_that_is_too_large(hand_in: HandIn):
-    """A cell of its own with 2 MB of source, and an answer with 900 kB of comments."""
+    """A cell of its own with 2 MB of source, and an answer with 80 kB of comments."""
     hand_in.solved().before("conv_cost", "x = 1\n" * 350_000)
-    hand_in.cells["conv_cost"].source += "\n" + "# a comment\n" * 75_000
+    hand_in.cells["conv_cost"].source += (
+        "\n" + "# a comment of 40 characters, more or less\n" * 2000
+    )
 
 
 @case(deserves=EVERYTHING, says="old format")

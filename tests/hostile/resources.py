@@ -360,11 +360,10 @@ def takes_memory_bit_by_bit(hand_in: HandIn):
             """
 kept = []
 try:
-    while _on() and len(kept) < 600:
-        kept.append(np.ones(10**7 // 8))
+    while _on() and len(kept) < 60:
+        kept.append(np.ones(10**8 // 8))
 finally:
     kept = None
-raise MemoryError("used up")
 """,
             SOON,
         )
@@ -678,10 +677,10 @@ for _ in range(2000):
 
 
 @case(deserves=EVERYTHING)
-def a_thousand_cells(hand_in: HandIn):
-    """1,500 cells of its own, each with a line of output and ten of error."""
+def hundreds_of_cells(hand_in: HandIn):
+    """300 cells of its own, each with a line of output and ten of error."""
     hand_in.solved()
-    for _ in range(1500):
+    for _ in range(300):
         hand_in.insert(3, "print('x'); undefined")
 
 

@@ -300,13 +300,13 @@ def shadows_builtins(hand_in: HandIn):
 
 @case(deserves=EVERYTHING)
 def other_kinds_of_numbers(hand_in: HandIn):
-    """NumPy integers, floats that are whole, lists for tuples, lists for arrays, longdouble."""
+    """NumPy integers, floats that are whole, lists for tuples, single precision, longdouble."""
     hand_in.solved()
     wraps = {
         "conv_output_size": "np.int64({})",
         "receptive_field": "float({})",
         "conv_cost": "[list(({})[0]), *map(np.int32, ({})[1:])]",
-        "avg_pool_backward_naive": "{}.tolist()",
+        "avg_pool_backward_naive": "{}.astype(np.float32)",
         "max_pool_backward_naive": "np.asfortranarray({})",
         "conv_backward_naive": "[a.astype(np.longdouble) for a in {}]",
     }
