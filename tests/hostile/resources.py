@@ -352,7 +352,7 @@ def takes_memory_at_once(hand_in: HandIn):
     hand_in.solved(**does("return np.ones(100 * 10**9 // 8), None"))
 
 
-@case(deserves=BUT_ONE, says="(?i)memory|allocate|GB")
+@case(deserves=BUT_ONE, says="(?i)memory|allocate|GB|longer")  # where memory is slow, time is first
 def takes_memory_bit_by_bit(hand_in: HandIn):
     """A list that grows, up to 6 GB; MemoryError is caught."""
     hand_in.solved(
