@@ -14,6 +14,7 @@ import json
 import linecache
 import os
 import resource
+import shutil
 import sys
 import traceback
 
@@ -23,6 +24,7 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 
+RESERVED = 4 << 30  # bytes of address space beyond what may be used
 MAX_MESSAGE = 2000  # characters of an exception's text
 
 
@@ -136,14 +138,19 @@ def _set_limits(limits: dict) -> None:
         resource.setrlimit(which, (value, value))
 
     cap(resource.RLIMIT_CORE, 0)
-    cap(resource.RLIMIT_AS, limits["memory"])
+    # what is written to, not the address space: of that, threads reserve much and use little
+    cap(resource.RLIMIT_DATA, limits["memory"])
+    cap(resource.RLIMIT_AS, limits["memory"] + RESERVED)
     cap(resource.RLIMIT_FSIZE, limits["file_size"])
     cap(resource.RLIMIT_NPROC, limits["processes"])
+    cap(resource.RLIMIT_NOFILE, limits["open_files"])
     cap(resource.RLIMIT_CPU, limits["cpu_seconds"])
 
 
 def main() -> None:
     limits = json.loads(sys.argv.pop(1))
+    for name in ("work", "home"):
+        shutil.copytree(os.path.join(limits["seed"], name), limits[name], dirs_exist_ok=True)
     sys.path.pop(0)  # this script's folder; IPython puts "" there, the current one
     _set_limits(limits)
     GraderKernel.largest_message = limits["message"]
@@ -152,7 +159,7 @@ def main() -> None:
     # student's own imports, as it does in Jupyter, but not the start of the kernel.
     app = IPKernelApp.instance(kernel_class=GraderKernel)
     app.initialize()
-    os.chdir(limits["folder"])
+    os.chdir(limits["work"])
     app.start()
 
 

@@ -66,6 +66,14 @@ class KernelDied(StudentError):
         )
 
 
+class OverLimit(KernelDied):
+    """All of the submission's processes together used more than a limit, and were ended."""
+
+    def __init__(self, what: str, breach: str):
+        self.breach = breach
+        StudentError.__init__(self, f"{what} was stopped: {breach}.")
+
+
 class GivenUp(StudentError):
     """The function hung or crashed before, and is not tried again."""
 

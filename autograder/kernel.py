@@ -21,14 +21,17 @@ from jupyter_client import KernelManager
 from traitlets import Any as AnyTrait
 from traitlets import Bool
 
-from .errors import GraderError, KernelDied, TimedOut
-from .limits import Limits
+from .errors import GraderError, KernelDied, OverLimit, TimedOut
+from .limits import Limits, size
 from .outputs import Outputs
 from .sandbox import Scratch, check_sandbox, kernel_spec
+from .watchdog import Watchdog
 
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
+MAX_WORDS = 2000  # characters of an exception's text
 MAX_JSON = 8 << 20  # bytes of one message without its buffers; pictures come as base64
+MOST_WAITED = 2.0  # a limit grows to three times its length at most, on a machine that is busy
 IDLE_GRACE = 2.0  # seconds to wait for the last outputs after a cell's reply
 
 
@@ -41,7 +44,7 @@ class SandboxKernelManager(KernelManager):
 
     @property
     def kernel_spec(self):
-        return kernel_spec(self.scratch, self.limits)
+        return kernel_spec(self.scratch, self.limits, self.sandboxed)
 
 
 @dataclass
@@ -50,17 +53,22 @@ class CellRun:
 
     status: str = "ok"  # ok, error, timeout, died
     ename: str = ""
+    evalue: str = ""
+    why: str = ""  # for a cell that was stopped
     outputs: list[Any] = field(default_factory=list)
 
 
 class Kernel:
-    """A running kernel. ``files`` is a folder whose regular files the student may read."""
+    """A running kernel. ``files`` are copied to where it runs: relative name -> path."""
 
     def __init__(self, limits: Limits, *, sandboxed: bool = True, files: dict[str, Path] = ()):
         if sandboxed:
             check_sandbox()
-        self.limits, self.sandboxed, self.files = limits, sandboxed, dict(files)
+        self.limits = self.limits_at_start = limits
+        self.sandboxed, self.files = sandboxed, dict(files)
         self.alive, self.undo = False, contextlib.ExitStack()
+        self.room = limits.outputs  # what all cells together may still leave in the notebook
+        self.waited = 0.0  # seconds of all requests in which the machine ran others instead
         self.start()
 
     # -- life ---------------------------------------------------------------------------------
@@ -79,7 +87,7 @@ class Kernel:
             context.setsockopt(zmq.LINGER, 0)
             manager = SandboxKernelManager(
                 scratch=self.scratch,
-                limits=self.limits,
+                limits=self.limits_at_start,
                 sandboxed=self.sandboxed,
                 context=context,
                 transport="ipc",
@@ -93,12 +101,20 @@ class Kernel:
             self.client = manager.client(context=context)
             self.client.start_channels(shell=True, iopub=True, stdin=False, hb=False, control=True)
             undo.callback(self.client.stop_channels)
+            self.watchdog: Watchdog | None = None
             self.shell = self.client.shell_channel.socket
             self.iopub = self.client.iopub_channel.socket
             self.alive = True
             self.memory_at_start = _own_memory()
             self.idle_after = ""  # the last request that the kernel said it was done with
             self._wait_until_ready()
+            if self.sandboxed:
+                disks = (Path("/tmp"), Path("/dev/shm"))
+                self.watchdog = Watchdog(
+                    manager.provisioner.inside, disks, self.scratch.sockets, self.limits, self._end
+                )
+                undo.callback(self.watchdog.close)
+                self.watchdog.start()
             self.undo = undo.pop_all()
 
     def close(self) -> None:
@@ -107,10 +123,19 @@ class Kernel:
         self.undo.close()
 
     def _kill(self) -> None:
+        self._end()
+        self.process.wait()
+
+    def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             # bubblewrap, and so all that it holds; without it, the kernel's process group
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+
+    def hold_to(self, limits: Limits) -> None:
+        """From now on these limits, as far as they are not set once and for all at the start."""
+        self.limits = limits
+        if self.watchdog is not None:
+            self.watchdog.limits = limits
 
     def restart(self) -> None:
         self.close()
@@ -124,7 +149,7 @@ class Kernel:
 
     def _copy_files(self) -> None:
         for relative, path in self.files.items():
-            target = self.scratch.work / relative
+            target = self.scratch.files / relative
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(path.read_bytes())
 
@@ -157,21 +182,26 @@ class Kernel:
         if not self.alive:
             run.status = "died"
             return run
-        outputs = Outputs(run.outputs, self.limits.output)
+        outputs = Outputs(run.outputs, min(self.limits.output, self.room), self.room)
         message_id = self.client.execute(code, allow_stdin=False, stop_on_error=False)
         try:
             reply = self._wait_for(message_id, "execute_reply", seconds, "this cell", outputs)
             run.status = "ok" if reply["content"].get("status") == "ok" else "error"
             ename = str(reply["content"].get("ename", ""))
+            run.evalue = str(reply["content"].get("evalue", ""))[:MAX_WORDS]
             # IPython's private name for an unfinished cell
             run.ename = "SyntaxError" if ename == "_IncompleteInputError" else ename
             self._read_until_idle(message_id, outputs)
         except TimedOut as error:
-            run.status, run.ename = "timeout", "TimedOut"
+            run.status, run.ename, run.why = "timeout", "TimedOut", "it ran too long"
             outputs.add_error("TimedOut", str(error))
+        except OverLimit as error:
+            run.status, run.ename, run.why = "died", "OverLimit", error.breach
+            outputs.add_error("OverLimit", str(error))
         except KernelDied as error:
-            run.status, run.ename = "died", "KernelDied"
+            run.status, run.ename, run.why = "died", "KernelDied", "it ended the Python process"
             outputs.add_error("KernelDied", str(error))
+        self.room = max(0, self.room - outputs.used)
         return run
 
     def request(self, frames: list[bytes], seconds: float, what: str) -> list[bytes]:
@@ -188,8 +218,8 @@ class Kernel:
     def _wait_for(
         self, message_id: str, reply_type: str, seconds: float, what: str, outputs: Outputs | None
     ) -> dict:
-        start = time.monotonic()
-        deadline, interrupted = start + seconds, False
+        deadline, interrupted = time.monotonic() + seconds, False
+        waited_before, waited = self._waited(), 0.0
         poller = zmq.Poller()
         poller.register(self.shell, zmq.POLLIN)
         poller.register(self.iopub, zmq.POLLIN)
@@ -198,7 +228,7 @@ class Kernel:
                 # ØMQ holds what was sent and not yet read; only ending the sender stops it
                 self.alive = False
                 self._kill()
-                raise KernelDied(what, "it sent more to the grader than any notebook needs")
+                raise OverLimit(what, f"it sent more than {size(self.limits.backlog)} of messages")
             poller.poll(100)
             self._read_outputs(message_id, outputs, until=deadline)
             message = self._receive(self.shell, 0)
@@ -208,16 +238,32 @@ class Kernel:
                         raise TimedOut(what, seconds)
                     return message
             elif self._dead():
-                self.alive = False
-                code = self.process.poll()
-                raise KernelDied(what, _how_it_ended(code, self.limits))
+                raise self._death(what)
             if time.monotonic() > deadline:
+                more = min(self._waited() - waited_before, MOST_WAITED * seconds) - waited
+                if more > 0.05 * seconds and not interrupted:
+                    # the machine was busy with others: that is not the student's time
+                    waited, deadline = waited + more, deadline + more
+                    self.waited += more
+                    continue
                 if interrupted:
                     self.alive = False
                     raise TimedOut(what, seconds)
                 interrupted = True
                 deadline = time.monotonic() + INTERRUPT_GRACE
                 self.client.session.send(self.client.control_channel.socket, "interrupt_request")
+
+    def _waited(self) -> float:
+        return 0.0 if self.watchdog is None else self.watchdog.waited()
+
+    def _death(self, what: str) -> KernelDied:
+        self.alive = False
+        code = self.process.wait()
+        if self.watchdog is not None:
+            self.watchdog.close()
+            if self.watchdog.breach:
+                return OverLimit(what, self.watchdog.breach)
+        return KernelDied(what, _how_it_ended(code, self.limits))
 
     def _read_until_idle(self, message_id: str, outputs: Outputs) -> None:
         deadline = time.monotonic() + IDLE_GRACE

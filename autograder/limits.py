@@ -51,12 +51,23 @@ class Limits:
     message: int = 64 * MB  # one result, or one message, from the kernel
     backlog: int = 512 * MB  # what the kernel has sent, and the grader not yet read
     output: int = 1 * MB  # text that one cell may print; images count apart
+    outputs: int = 32 * MB  # text and images that all cells together may leave
     stops: int = 2  # a function that hung or crashed so often is not called again
     without: tuple[str, ...] = field(default=WITHOUT)
 
     def but(self, changes: Mapping[str, float | str]) -> Limits:
         """These limits with some of them changed: {"memory": "4GB", "cell_seconds": 60}."""
         return replace(self, **{name: _value(name, value) for name, value in changes.items()})
+
+    def explain(self, ename: str, evalue: str) -> str:
+        """Which limit an exception of the student's code ran into, to be put behind its text."""
+        if ename in ("MemoryError", "_ArrayMemoryError"):
+            return f" (a submission may use {size(self.memory)} of memory)"
+        if "No space left on device" in evalue or "File too large" in evalue:
+            return f" (a submission may write {size(self.disk)})"
+        if "can't start new thread" in evalue or "Resource temporarily unavailable" in evalue:
+            return f" (a submission may have {self.tasks} processes and threads)"
+        return ""
 
 
 def settings(texts: Iterable[str]) -> dict[str, str]:

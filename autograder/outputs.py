@@ -18,9 +18,15 @@ MAX_IMAGE = 4 << 20  # characters of base64, of all of a cell's images together
 class Outputs:
     """Collects a cell's outputs for the graded notebook: capped, and without anything active."""
 
-    def __init__(self, outputs: list, limit: int):
-        self.outputs, self.left, self.images = outputs, limit, MAX_IMAGE
+    def __init__(self, outputs: list, limit: int, images: int = MAX_IMAGE):
+        self.outputs, self.left, self.images = outputs, limit, min(images, MAX_IMAGE)
         self.full = False
+        self._given = self.left + self.images
+
+    @property
+    def used(self) -> int:
+        """Characters that were kept, of text and images."""
+        return self._given - self.left - self.images
 
     def add(self, message: dict) -> None:
         kind, content = message["msg_type"], message["content"]

@@ -132,6 +132,8 @@ class HiddenTests:
         start = time.monotonic()
         for item in self.items.get(question_id, []):
             error = self._run_item(item, session)
+            if session.may_be_innocent(error):
+                error = self._try_again(item, session, error)
             self._record(run, item, error)
             run.calls.append(TestedCalls(error is None, session.calls))
         run.seconds = time.monotonic() - start
@@ -143,6 +145,21 @@ class HiddenTests:
         for item in self.items.get(question_id, []):
             self._record(run, item, error)
         return run
+
+    def _try_again(
+        self, item: pytest.Item, session: Session, error: Exception | None
+    ) -> Exception | None:
+        """Run a test once more, where no earlier cell can have left anything running."""
+        stopped = session.calls[-1]
+        session.revive(calm=True)
+        again = self._run_item(item, session)
+        if session.kernel.alive and not isinstance(again, StudentError):
+            session.stops[stopped.name] -= 1
+            session.rescued(stopped.name)
+            return again
+        session.stops[stopped.name] = 1
+        session.revive()
+        return error
 
     def _run_item(self, item: pytest.Item, session: Session) -> Exception | None:
         try:

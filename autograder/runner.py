@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -13,7 +14,7 @@ from nbformat import NotebookNode
 
 from . import submission as submissions
 from .diagnose import MISCONCEPTIONS, diagnose, hint, load_misconceptions
-from .errors import BadSubmission, GraderError, StudentError, StudentRaised, TimedOut
+from .errors import BadSubmission, StudentError, StudentRaised, TimedOut
 from .feedback import question_html, question_text
 from .kernel import CellRun, Kernel
 from .limits import Limits
@@ -24,6 +25,10 @@ from .student import Session
 from .submission import Submission
 
 SKIP = "skip-execution"  # the tag of demonstrations, which the grader does not run
+DEFINITIONS = (
+    *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+    *(ast.Assign, ast.AnnAssign),
+)
 NOT_WRITTEN = "Not written yet: the cell is as it was released."
 
 
@@ -98,9 +103,14 @@ class _Walk:
         }
         self.references = self.assignment.references()
         questions = {q.grade_cell: q for q in self.assignment.questions}
+        own = [self.limits.but(q.limits or {}) for q in self.assignment.questions]
+        roomiest = replace(self.limits, memory=max(limits.memory for limits in own))
         with self._timed("kernel start"):
-            self.kernel = Kernel(self.limits, sandboxed=self.sandboxed, files=self.submission.files)
-        self.session = Session(self.kernel, self._revive, why_undefined=self.why_undefined)
+            self.kernel = Kernel(roomiest, sandboxed=self.sandboxed, files=self.submission.files)
+        self.kernel.hold_to(self.limits)
+        self.session = Session(
+            self.kernel, self._revive, why_undefined=self.why_undefined, rescued=self._rescued
+        )
         answers = {}
         for cell in self.submission.notebook.cells:
             if cell.cell_type != "code":
@@ -133,50 +143,85 @@ class _Walk:
     def _run_cell(self, cell: NotebookNode, grade_id: str | None) -> None:
         if SKIP in cell.metadata.get("tags", []) or not cell.source.strip():
             return
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            run = CellRun("timeout", "TimedOut")
-        else:
-            with contextlib.suppress(GraderError):
-                self._revive()
-            run = self.kernel.run_cell(cell.source, min(self.limits.cell_seconds, left))
+        run = self._run_source(cell.source)
+        if not self.kernel.alive and self.ran and self._time_left() > 0:
+            # perhaps by what an earlier cell left running: once more, without that
+            self._revive(calm=True)
+            again = self._run_source(cell.source)
+            if again.status in ("ok", "error"):
+                run = again
+                self._rescued("a cell")
         cell.outputs = run.outputs
+        why = f"{run.ename}{self.limits.explain(run.ename, run.evalue)}"
         if run.status in ("ok", "error"):
             self.ran.append(cell)
         else:
-            why = "ran too long" if run.status == "timeout" else "ended the Python process"
             first_line = cell.source.strip().splitlines()[0][:60]
-            text = f"A cell was stopped because it {why}. It begins with “{first_line}”."
+            text = f"A cell was stopped because {run.why}. It begins with “{first_line}”."
             self.findings.append(Finding("stopped", text, grade_id))
+            why = run.why
         if grade_id and run.status != "ok":
-            self.why_undefined[grade_id] = f"Its cell stopped with {run.ename}."
+            self.why_undefined[grade_id] = f"Its cell was stopped: {why}."
         elif grade_id:
             self.why_undefined.pop(grade_id, None)
 
-    def _revive(self) -> None:
-        """Bring a dead kernel back, with the cells that it had run without harm."""
-        if self.kernel.alive:
-            return
+    def _rescued(self, what: str) -> None:
+        text = (
+            f"Something that an earlier cell had left running stopped Python while {what} ran. "
+            "It was run again without that, and counts."
+        )
+        self.findings.append(Finding("stopped", text))
+
+    def _run_source(self, source: str) -> CellRun:
+        if self._time_left() <= 0:
+            return CellRun("timeout", "TimedOut", why="the time for the notebook was over")
+        if not self.kernel.alive:
+            self._revive()
+        return self.kernel.run_cell(source, min(self.limits.cell_seconds, self._time_left()))
+
+    def _time_left(self) -> float:
+        """Seconds until the notebook's limit, not counting those that the machine ran others."""
+        return self.deadline + self.kernel.waited - time.monotonic()
+
+    def _revive(self, calm: bool = False) -> None:
+        """Bring the kernel back, with the cells that it had run without harm.
+
+        If one of them ends it this time, something that was left running does, and nobody can say
+        from where: then ``calm``, only with what the cells import, define and assign.
+        """
         with self._timed("restarts"):
-            self.kernel.restart()
-            for cell in list(self.ran):
-                left = self.deadline - time.monotonic()
-                run = self.kernel.run_cell(
-                    cell.source, max(0.1, min(self.limits.cell_seconds, left))
-                )
-                if run.status not in ("ok", "error"):  # what was harmless once is not any more
-                    self.ran.remove(cell)
-                if not self.kernel.alive:
-                    self.kernel.restart()
+            while True:
+                self.kernel.restart()
+                harmful = self._replay(calm)
+                if harmful is None:
+                    return
+                if calm:
+                    self.ran.remove(harmful)
+                calm = True
+
+    def _replay(self, calm: bool) -> NotebookNode | None:
+        """Run the earlier cells again. Returns the one in which the kernel ended, if it did."""
+        for cell in self.ran:
+            source = definitions(cell.source) if calm else cell.source
+            # after the deadline too, if only for a moment: the questions' turn is over anyway
+            seconds = max(0.1, min(self.limits.cell_seconds, self._time_left()))
+            self.kernel.run_cell(source, seconds)
+            if not self.kernel.alive:
+                return cell
+        return None
 
     def _run_tests(self, question: Question, source: str, tests: HiddenTests) -> QuestionRun:
         if source.strip() == self.stubs.get(question.id, "").strip():
             return tests.skip(
                 question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
             )
-        if time.monotonic() > self.deadline:
+        if self._time_left() <= 0:
             return tests.skip(question.id, TimedOut("the notebook", self.limits.notebook_seconds))
-        return tests.run(question.id, self.session)
+        self.kernel.hold_to(self.limits.but(question.limits or {}))
+        try:
+            return tests.run(question.id, self.session)
+        finally:
+            self.kernel.hold_to(self.limits)
 
     def _conclude(self, question: Question, run: QuestionRun, cell: NotebookNode) -> None:
         name = None
@@ -209,6 +254,17 @@ def _status(run: QuestionRun) -> str:
     if all(isinstance(e, StudentRaised) and e.ename == "NotImplementedError" for e in failures):
         return "not attempted"
     return "error" if all(isinstance(e, StudentError) for e in failures) else "failed"
+
+
+def definitions(source: str) -> str:
+    """What a cell imports, defines and assigns, without anything else that it does."""
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+    try:
+        tree = ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    tree.body = [node for node in tree.body if isinstance(node, DEFINITIONS)]
+    return ast.unparse(tree)
 
 
 def write_outputs(cell: NotebookNode, result: QuestionResult) -> None:

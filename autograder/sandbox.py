@@ -1,13 +1,15 @@
 """The locked-down kernel: jupyter_client starts it under bubblewrap.
 
 A student's process sees: the Python interpreter and its packages, ``cnnlab`` and the system's
-libraries, all read-only; a scratch copy of the submission, read-write; the sockets to the grader.
-It does not see: the network, other processes, the home folder, ``solutions/``, ``autograder/``,
-other submissions, the gradebook.
+libraries, all read-only; a copy of the submission on a small disk in memory, read-write; the
+sockets to the grader. It does not see: the network, other processes, the home folder,
+``solutions/``, ``autograder/``, other submissions, the gradebook. ``seccomp`` takes system calls
+away, ``watchdog`` holds all of its processes together to the limits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -25,21 +27,27 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 
+from . import seccomp
 from .errors import NoSandbox
 from .limits import Limits
 from .questions import PROJECT
 
 BRIDGE_FILES = ("bridge.py", "wire.py")
+OPEN_FILES = 512  # of one process: what lies in pipes and sockets is memory too
 
 
-def for_kernel(limits: Limits, folder: Path) -> str:
+def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool) -> str:
     """What the bridge has to know, as JSON."""
+    work, home = scratch.inside(sandboxed)
     return json.dumps(
         {
-            "folder": str(folder),
+            "seed": str(scratch.seed),
+            "work": str(work),
+            "home": str(home),
             "memory": limits.memory,
             "file_size": limits.disk,
-            "processes": 4 * limits.tasks,
+            "processes": 2 * limits.tasks,
+            "open_files": OPEN_FILES,
             "message": limits.message,
             "cpu_seconds": int(limits.notebook_seconds),
             "without": limits.without,
@@ -48,7 +56,8 @@ def for_kernel(limits: Limits, folder: Path) -> str:
 
 
 class Scratch:
-    """The temporary folder of one kernel: the submission's copy, the sockets, a small home.
+    """The temporary folder of one kernel: the sockets, the bridge, and the seed: what the bridge
+    copies into the working folder and the small home, which in the sandbox lie on its own disk.
 
     Unix sockets have paths of at most 107 bytes, so the folder lies in /tmp, whatever TMPDIR says.
     """
@@ -63,15 +72,21 @@ class Scratch:
             raise
 
     def _fill(self) -> None:
-        self.work, self.home = self.root / "work", self.root / "home"
         self.sockets, self.bridge = self.root / "ipc", self.root / "bridge"
-        for folder in (self.work, self.home, self.sockets, self.bridge):
-            folder.mkdir()
+        self.seed = self.root / "seed"
+        self.files = self.seed / "work"  # what was handed in beside the notebook
+        for folder in (self.sockets, self.bridge, self.files, self.seed / "home"):
+            folder.mkdir(parents=True)
         for name in BRIDGE_FILES:
             shutil.copy(Path(__file__).with_name(name), self.bridge)
         fonts = _matplotlib_cache()
         if fonts is not None:
-            shutil.copytree(fonts, self.home / "matplotlib")
+            shutil.copytree(fonts, self.seed / "home" / "matplotlib")
+
+    def inside(self, sandboxed: bool) -> tuple[Path, Path]:
+        """The working folder and the home, as the student's code sees them."""
+        root = Path("/tmp") if sandboxed else self.root
+        return root / "work", root / "home"
 
     def remove(self) -> None:
         """Delete it all, however deep, and though a dying process may still write to it."""
@@ -152,7 +167,6 @@ def _mounts(without: tuple[str, ...]) -> tuple[str, ...]:
         "/etc/passwd",
     ]
     python = _python_folders()
-    args += ["--tmpfs", "/tmp"]
     for path in system:
         if os.path.islink(path):
             args += ["--symlink", os.readlink(path), path]
@@ -192,34 +206,45 @@ def bubblewrap_command(
         "ALL",
         "--hostname",
         "sandbox",
+        *_disk("/tmp", limits),  # first: the project and this kernel's folder may lie below it
         *_mounts(limits.without),
         "--proc",
         "/proc",
         "--dev",
         "/dev",
+        *_disk("/dev/shm", limits),
+        "--remount-ro",
+        "/dev",
     ]
-    for folder in (scratch.work, scratch.home, scratch.sockets):
-        args += ["--bind", str(folder), str(folder)]
-    args += ["--ro-bind", str(scratch.bridge), str(scratch.bridge)]
-    args += ["--remount-ro", "/", "--chdir", str(scratch.home), "--clearenv"]
+    work, home = scratch.inside(sandboxed=True)
+    args += ["--dir", str(work), "--dir", str(home)]
+    args += ["--bind", str(scratch.sockets), str(scratch.sockets)]
+    for folder in (scratch.bridge, scratch.seed):
+        args += ["--ro-bind", str(folder), str(folder)]
+    args += ["--remount-ro", "/", "--chdir", str(home), "--clearenv"]
     for name, value in environment.items():
         args += ["--setenv", name, value]
     return [*args, "--", *command]
 
 
-def kernel_environment(scratch: Scratch) -> dict[str, str]:
+def _disk(folder: str, limits: Limits) -> list[str]:
+    return ["--size", str(limits.disk), "--tmpfs", folder]
+
+
+def kernel_environment(scratch: Scratch, sandboxed: bool) -> dict[str, str]:
     """All that the kernel's environment holds: nothing of the grader's own gets in."""
+    home = scratch.inside(sandboxed)[1]
     return {
         "PATH": f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin",
-        "HOME": str(scratch.home),
+        "HOME": str(home),
         "TMPDIR": "/tmp",
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
-        "IPYTHONDIR": str(scratch.home / "ipython"),
-        "MPLCONFIGDIR": str(scratch.home / "matplotlib"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
         # one thread each: a class is graded in parallel, and the address space stays small
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
@@ -233,6 +258,17 @@ def _bubblewrap() -> str:
     if found is None:
         raise NoSandbox("bubblewrap (bwrap) is not installed.", HOW_TO_INSTALL)
     return found
+
+
+def seccomp_filter() -> int | None:
+    """A handle to read the filter from, to be closed; None where there is none for this machine."""
+    filter_ = seccomp.program()
+    if filter_ is None:
+        return None
+    handle, fill = os.pipe()  # which holds 64 KiB; the filter has one
+    os.write(fill, filter_)
+    os.close(fill)
+    return handle
 
 
 HOW_TO_INSTALL = (
@@ -262,6 +298,8 @@ def check_sandbox() -> str:
     if sys.platform != "linux":
         raise NoSandbox(f"bubblewrap does not exist for {sys.platform}.", HOW_TO_INSTALL)
     bwrap = _bubblewrap()
+    filter_ = seccomp_filter()
+    filtered = [] if filter_ is None else ["--seccomp", str(filter_)]
     tried = subprocess.run(
         [
             bwrap,
@@ -272,6 +310,8 @@ def check_sandbox() -> str:
             "--ro-bind",
             "/",
             "/",
+            *_disk("/tmp", Limits()),
+            *filtered,
             "--proc",
             "/proc",
             "--dev",
@@ -283,7 +323,12 @@ def check_sandbox() -> str:
         text=True,
         timeout=20,
         check=False,
+        pass_fds=[] if filter_ is None else [filter_],
     )
+    if filter_ is not None:
+        os.close(filter_)
+    if "--size" in tried.stderr:
+        raise NoSandbox("this bubblewrap is older than 0.7.", HOW_TO_INSTALL)
     if tried.returncode != 0:
         restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
         apparmor = restricted.exists() and restricted.read_text().strip() == "1"
@@ -295,12 +340,17 @@ def check_sandbox() -> str:
 
 
 class SandboxProvisioner(LocalProvisioner):
-    """Starts the kernel of ``kernel_spec`` under bubblewrap, or in the open where told so."""
+    """Starts the kernel of ``kernel_spec`` under bubblewrap, or in the open where told so.
+
+    ``inside`` is then the process that holds the sandbox, as this machine numbers it, or None.
+    """
+
+    inside: int | None = None
 
     async def pre_launch(self, **kwargs):
         scratch: Scratch = self.parent.scratch
         kwargs = await super().pre_launch(**kwargs)
-        environment = kernel_environment(scratch)
+        environment = kernel_environment(scratch, self.parent.sandboxed)
         if self.parent.sandboxed:
             kwargs["cmd"] = bubblewrap_command(
                 kwargs["cmd"], scratch, self.parent.limits, environment
@@ -308,18 +358,38 @@ class SandboxProvisioner(LocalProvisioner):
         kwargs["env"] = environment
         # nothing of the grader's own: through an inherited terminal or log a kernel could write
         kwargs["stdin"] = kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
-        kwargs["cwd"] = str(scratch.home)
+        kwargs["cwd"] = str(scratch.root)
         return kwargs
 
+    async def launch_kernel(self, cmd, **kwargs):
+        if not self.parent.sandboxed:
+            return await super().launch_kernel(cmd, **kwargs)
+        about, tell = os.pipe()
+        with open(about, "rb") as about_it, contextlib.ExitStack() as given:
+            given.callback(os.close, tell)
+            options, handles = ["--info-fd", str(tell)], [tell]
+            filter_ = seccomp_filter()
+            if filter_ is not None:
+                given.callback(os.close, filter_)
+                options += ["--seccomp", str(filter_)]
+                handles.append(filter_)
+            launched = await super().launch_kernel(
+                [cmd[0], *options, *cmd[1:]], **kwargs, pass_fds=handles
+            )
+            given.close()  # else the next line would wait for ourselves
+            with contextlib.suppress(ValueError, KeyError):  # it did not start: the kernel says so
+                self.inside = int(json.loads(about_it.read())["child-pid"])
+        return launched
 
-def kernel_spec(scratch: Scratch, limits: Limits) -> KernelSpec:
+
+def kernel_spec(scratch: Scratch, limits: Limits, sandboxed: bool) -> KernelSpec:
     """How to start the kernel: this Python, the bridge, no history file."""
     return KernelSpec(
         argv=[
             sys.executable,
             "-s",
             str(scratch.bridge / "bridge.py"),
-            for_kernel(limits, scratch.work),
+            for_kernel(limits, scratch, sandboxed),
             "-f",
             "{connection_file}",
             "--HistoryManager.enabled=False",

@@ -22,10 +22,9 @@ from .errors import (
     TimedOut,
     UnreadableResult,
 )
-from .kernel import Kernel
+from .kernel import MAX_WORDS, Kernel
 from .wire import Handle
 
-MAX_WORDS = 2000  # characters of an exception's text; the bridge cuts it, but may be replaced
 PUT = -1  # the origin of a handle that a test made itself
 
 
@@ -39,28 +38,52 @@ class Call:
     result: Any = None
     error: StudentError | None = None
 
+    @property
+    def name(self) -> str:
+        """The function's, as people know it."""
+        return self.target if isinstance(self.target, str) else self.target.type_name
+
 
 @dataclass
 class Session:
-    """Speaks with the kernel for one question's tests, and remembers what was called."""
+    """Speaks with the kernel for one question's tests, and remembers what was called.
+
+    ``revive`` brings back a kernel that died or was stopped, with the cells that had run;
+    ``revive(calm=True)`` with their definitions only.
+    """
 
     kernel: Kernel
-    revive: Callable[[], None]  # brings back a kernel that died or was stopped
+    revive: Callable[..., None]
     calls: list[Call] = field(default_factory=list)
     deadline: float = float("inf")  # of the running test, on the monotonic clock
+    waited: float = 0.0  # the kernel's count of seconds that were not the student's, before it
     why_undefined: dict[str, str] = field(default_factory=dict)
+    rescued: Callable[[str], None] = lambda name: None  # told of what was stopped without guilt
     stops: Counter[str] = field(default_factory=Counter)  # how often a function hung or crashed
 
     def begin_test(self) -> None:
         self.calls = []
         self.deadline = time.monotonic() + self.kernel.limits.test_seconds
+        self.waited = self.kernel.waited
         if self.kernel.alive:
-            self._ask({"op": "forget"}, "the kernel")
+            try:
+                self._ask({"op": "forget"}, "the kernel")
+            except (KernelDied, TimedOut):  # nothing of this test's had been called
+                self.revive(calm=True)
+
+    def may_be_innocent(self, error: Exception | None) -> bool:
+        """Whether the kernel was lost in a call, but perhaps by what an earlier cell had started.
+
+        The first time that a function is met like that, it deserves a second try.
+        """
+        if self.kernel.alive or not isinstance(error, (KernelDied, TimedOut)):
+            return False
+        return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
     def call(self, target: str | Handle, args: tuple, kwargs: dict) -> Any:
         call = Call(target, _snapshot(args), _snapshot(kwargs))
         self.calls.append(call)
-        name = target if isinstance(target, str) else target.type_name
+        name = call.name
         request = {"op": "call", "target": target, "args": list(args), "kwargs": kwargs}
         try:
             # a function that hangs costs its own question, not the time of those that use it
@@ -93,14 +116,16 @@ class Session:
         return _with_origins(value, index, (*path, (op, key)))
 
     def _ask(self, request: dict, name: str) -> Any:
-        limit = self.kernel.limits.test_seconds
-        left = self.deadline - time.monotonic()
+        limits = self.kernel.limits
+        left = self.deadline + (self.kernel.waited - self.waited) - time.monotonic()
         if left <= 0:
-            raise TimedOut(name, limit)
+            raise TimedOut(name, limits.test_seconds)
         try:
-            frames = self.kernel.request(wire.dumps(request, _reference), min(limit, left), name)
-        except TimedOut:
-            raise TimedOut(name, limit) from None  # the whole test's limit, not what was left
+            frames = self.kernel.request(
+                wire.dumps(request, _reference), min(limits.call_seconds, left), name
+            )
+        except TimedOut:  # the whole limit, not what was left of it
+            raise TimedOut(name, min(limits.call_seconds, limits.test_seconds)) from None
         try:
             answer = wire.loads(frames, self._handle)
         except wire.WireError as error:
@@ -112,7 +137,8 @@ class Session:
                 raise NotDefined(missing[:100], self.why_undefined.get(missing, ""))
             case {"ename": str(ename), "evalue": str(evalue), "where": str(where)}:
                 words = evalue[:MAX_WORDS]
-                raise StudentRaised(name, ename[:100], words + _advice(words), where[:200])
+                words += _advice(words) + limits.explain(ename, words)
+                raise StudentRaised(name, ename[:100], words, where[:200])
         raise UnreadableResult(name, "it is not a value")
 
     def _handle(self, reference: dict) -> Handle:

@@ -16,9 +16,20 @@ ORDER = [
         "bridge",
         "restore",
         "submission",
+        "seccomp",
         "sandbox",
     ),
-    *("outputs", "kernel", "student", "compare", "diagnose", "plugin", "feedback", "runner"),
+    *(
+        "outputs",
+        "watchdog",
+        "kernel",
+        "student",
+        "compare",
+        "diagnose",
+        "plugin",
+        "feedback",
+        "runner",
+    ),
     *("gradebook", "cohort", "doctor", "release", "cli", "demo"),
 ]
 GRADER = sorted(p for p in (PROJECT / "autograder").glob("*.py") if p.stem != "__init__")

@@ -197,3 +197,16 @@ def test_the_real_sources_and_hidden_tests_have_the_same_questions(name):
     references = assignment.references()
     assert set(references) == {q.id for q in assignment.questions}
     assert all(callable(reference) for reference in references.values())
+
+
+def test_a_question_may_have_limits_of_its_own(tmp_path):
+    path = tmp_path / "test_x.py"
+    path.write_text('@question("f", points=1, limits={"memory": "4GB"})\nclass TestF: pass\n')
+    assert read_markers(path)[0].limits == {"memory": "4GB"}
+    for limits, complaint in (
+        ('{"cell_seconds": 3}', "whole notebook"),
+        ('{"memory": "much"}', "f in test_x.py: memory=much"),
+    ):
+        path.write_text(f'@question("f", points=1, limits={limits})\nclass TestF: pass\n')
+        with pytest.raises(BadSource, match=complaint):
+            read_markers(path)

@@ -5,10 +5,22 @@ from nbgrader.utils import determine_grade
 
 from autograder import demo
 from autograder.errors import BadSubmission
-from autograder.limits import Limits
+from autograder.limits import GB, MB, Limits
 from autograder.runner import grade_file
 
 pytestmark = pytest.mark.slow
+
+HUNGRY = """
+import os, time
+
+def conv_cost(*args):
+    for _ in range(4):
+        if os.fork() == 0:
+            block = b"x" * 250_000_000
+            time.sleep(20)
+            os._exit(0)
+    time.sleep(20)
+"""
 
 
 def without_times(report):
@@ -97,6 +109,95 @@ def test_using_too_much_memory_says_so(assignment, right_answers, grade_notebook
     }
     question = grade_notebook(demo.fill_in(assignment, answers)).report.question("conv_cost")
     assert question.status == "error" and "allocate" in question.tests[0].message
+    assert "a submission may use 2 GB of memory" in question.tests[0].message
+
+
+def test_too_much_memory_of_many_processes_says_so_too(assignment, right_answers, grade_notebook):
+    answers = {**right_answers, "conv_cost": HUNGRY}
+    limits = Limits(memory=600 * MB, call_seconds=5)
+    report = grade_notebook(demo.fill_in(assignment, answers), limits=limits).report
+    assert [q.id for q in report.questions if q.status != "passed"] == ["conv_cost"]
+    question = report.question("conv_cost")
+    assert question.status == "error"
+    assert question.tests[0].message == (
+        "conv_cost was stopped: it used more than 600 MB of memory."
+    )
+
+
+LEFT_RUNNING = {
+    "a thread that ends the process": """
+import os, threading
+threading.Timer(1.5, os._exit, (1,)).start()
+""",
+    "a thread that stops the process": """
+import os, signal, threading
+threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGSTOP)).start()
+""",
+    "a process that kills the kernel": """
+import os, signal, time
+parent = os.getpid()
+if os.fork() == 0:
+    time.sleep(1.5)
+    os.kill(parent, signal.SIGKILL)
+    os._exit(0)
+""",
+    "memory that grows": """
+import os, time
+for _ in range(2):
+    if os.fork() == 0:
+        time.sleep(1.5)
+        block = b"x" * 700_000_000
+        time.sleep(20)
+        os._exit(0)
+""",
+    "output without end": """
+import threading, time
+def talk():
+    time.sleep(1)
+    thread, end = get_ipython().kernel.iopub_thread, time.time() + 20
+    while time.time() < end:
+        thread.schedule(lambda: thread.socket.send_multipart([b"stream", bytes(10 << 20)]))
+        time.sleep(0.05)
+threading.Thread(target=talk, daemon=True).start()
+""",
+}
+
+
+@pytest.mark.parametrize("what", LEFT_RUNNING)
+def test_what_a_cell_leaves_running_costs_no_other_question(
+    assignment, right_answers, grade_notebook, what
+):
+    """it strikes later, while another question's cell or tests run"""
+    slow = right_answers["conv_forward_naive"].replace(
+        "H_out =", "import time; time.sleep(0.4)\n    H_out =", 1
+    )
+    assert slow != right_answers["conv_forward_naive"]
+    notebook = demo.fill_in(assignment, {**right_answers, "conv_forward_naive": slow})
+    culprit = notebook.cells[0].copy()
+    culprit.update(
+        cell_type="code", source=LEFT_RUNNING[what], metadata={}, id="culprit", outputs=[],
+        execution_count=None,
+    )  # fmt: skip
+    notebook.cells.insert(0, culprit)
+    limits = Limits(memory=1 * GB, backlog=100 * MB, call_seconds=4)
+    report = grade_notebook(notebook, limits=limits).report
+    assert [(q.id, q.status) for q in report.questions if q.status != "passed"] == []
+    # what is only sent is read and dropped while the grader waits: nothing had to be ended
+    assert ("left running" in " ".join(report.notes)) == (what != "output without end")
+
+
+def test_a_cell_that_ends_python_only_when_it_is_run_again(
+    assignment, right_answers, grade_notebook
+):
+    """the cells before it keep what they had defined"""
+    again = """
+import os
+mark = "/dev/shm/was-here"
+"""
+    once = "def conv_cost(*args):\n    os._exit(1)\nimport threading, time\ntime.sleep(0.01)"
+    answers = {**right_answers, "conv_cost": again + once}
+    report = grade_notebook(demo.fill_in(assignment, answers)).report
+    assert [q.id for q in report.questions if q.status != "passed"] == ["conv_cost"]
 
 
 def test_demonstrations_are_not_run(assignment, right_answers, grade_notebook):

@@ -33,7 +33,7 @@ def odd(): return [np.float32(1.5), np.True_, None, "text", 2**80, {1: 2}, objec
 def session():
     with Kernel(Limits(test_seconds=1.0, stops=1)) as kernel:
         kernel.run_cell(CODE, 10)
-        running = Session(kernel, kernel.restart)
+        running = Session(kernel, lambda calm=False: kernel.restart())
         yield running
 
 

@@ -1,0 +1,162 @@
+"""Looks at what a sandbox uses while it runs, and ends it when that is more than a limit.
+
+The limits that Linux sets for a process hold for each process alone, and some do not bind root, as
+whom a class is often graded in a container. So the sum over all of a submission's processes is
+watched from outside: memory, processes and threads, what is written to the sandbox's disk.
+
+What is looked at is the sandbox's own /proc, held open since before the student's code ran. So the
+cost is that of the submission's processes, however many others this machine runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import GraderError
+from .limits import Limits, size
+
+PAGE = resource.getpagesize()
+INTERVAL = 0.05  # seconds between two looks
+IN_SOCKETS_FOLDER = 16  # entries: five sockets and the connection file
+
+
+class Watchdog(threading.Thread):
+    """Watches the sandbox with the process ``inside`` until ``close``.
+
+    ``end()`` is called at the first breach, which is kept, in words, in ``breach``. ``limits`` may
+    be replaced at any time: a question may have its own.
+    """
+
+    def __init__(
+        self,
+        inside: int,
+        writable: tuple[Path, ...],
+        sockets: Path,
+        limits: Limits,
+        end: Callable[[], None],
+    ):
+        super().__init__(daemon=True, name="watchdog")
+        self.limits, self.sockets, self.end = limits, sockets, end
+        self.breach: str | None = None
+        self.closing = threading.Event()
+        self.open = contextlib.ExitStack()
+        root = Path(f"/proc/{inside}/root")
+        try:
+            with contextlib.ExitStack() as undo:
+                self.proc = self._hold(undo, root / "proc")
+                self.disks = [
+                    self._hold(undo, root / folder.relative_to("/")) for folder in writable
+                ]
+                self.open = undo.pop_all()
+        except OSError as error:
+            raise GraderError(
+                f"The grader cannot see into the sandbox that it made ({error}), so it could not "
+                "hold a submission to its limits. Is /proc mounted here as usual (hidepid=0)?"
+            ) from None
+        self.files_at_start = sum(self._files(disk) for disk in self.disks)
+        self.kernel = min((pid for pid in self._pids() if pid > 1), default=1)
+
+    @staticmethod
+    def _hold(undo: contextlib.ExitStack, folder: Path) -> int:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        undo.callback(os.close, handle)
+        return handle
+
+    def run(self) -> None:
+        while not self.closing.wait(INTERVAL):
+            breach = self._look()
+            if breach:
+                self.breach = breach
+                self.end()
+                return
+
+    def close(self) -> None:
+        """Stop watching. What was found stays in ``breach``."""
+        self.closing.set()
+        if self.is_alive():
+            self.join()
+        self.open.close()
+
+    def waited(self) -> float:
+        """Seconds that the kernel was ready to run, and the machine ran others instead."""
+        try:
+            return int(self._read(f"{self.kernel}/schedstat").split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return 0.0
+
+    # -- one look -------------------------------------------------------------------------------
+
+    def _look(self) -> str | None:
+        limits = self.limits
+        try:
+            pids = self._pids()
+        except OSError:  # the sandbox is gone
+            return None
+        if len(pids) > limits.tasks:
+            return f"it made more than {limits.tasks} processes and threads"
+        threads, memory = 0, 0
+        for pid in pids:
+            with contextlib.suppress(OSError, IndexError, ValueError):  # it ended meanwhile
+                threads += self._threads(pid)
+                memory += int(self._read(f"{pid}/statm").split()[1]) * PAGE
+        if threads > limits.tasks:
+            return f"it made more than {limits.tasks} processes and threads"
+        written = sum(self._bytes(disk) for disk in self.disks)
+        if (
+            memory + written > limits.memory
+            and self._without_shared(pids) + written > limits.memory
+        ):
+            return f"it used more than {size(limits.memory)} of memory"
+        if sum(self._files(disk) for disk in self.disks) - self.files_at_start > limits.files:
+            return f"it made more than {limits.files} files"
+        return self._look_at_sockets()
+
+    def _look_at_sockets(self) -> str | None:
+        """The one folder of the machine's that a submission can write to: only sockets belong."""
+        with contextlib.suppress(OSError), os.scandir(self.sockets) as entries:
+            for count, entry in enumerate(entries, 1):
+                if count > IN_SOCKETS_FOLDER or entry.is_dir(follow_symlinks=False):
+                    return "it wrote into the folder of the kernel's sockets"
+                if entry.stat(follow_symlinks=False).st_size > 1 << 16:
+                    return "it wrote into the folder of the kernel's sockets"
+        return None
+
+    def _pids(self) -> list[int]:
+        return [int(name) for name in os.listdir(self.proc) if name.isdecimal()]
+
+    def _read(self, path: str) -> str:
+        handle = os.open(path, os.O_RDONLY, dir_fd=self.proc)
+        try:
+            return os.read(handle, 4096).decode("ascii", "replace")
+        finally:
+            os.close(handle)
+
+    def _threads(self, pid: int) -> int:
+        # the second field is the program's name, which may hold anything, ")" too
+        return int(self._read(f"{pid}/stat").rpartition(")")[2].split()[17])
+
+    def _without_shared(self, pids: list[int]) -> int:
+        """Memory with what processes share counted once: forked children share nearly all."""
+        total = 0
+        for pid in pids:
+            try:
+                lines = self._read(f"{pid}/smaps_rollup").splitlines()
+                total += sum(int(x.split()[1]) for x in lines if x.startswith(("Pss:", "SwapPss:")))
+            except (OSError, IndexError, ValueError):
+                continue
+        return total * 1024
+
+    @staticmethod
+    def _bytes(disk: int) -> int:
+        about = os.fstatvfs(disk)
+        return (about.f_blocks - about.f_bfree) * about.f_frsize
+
+    @staticmethod
+    def _files(disk: int) -> int:
+        about = os.fstatvfs(disk)
+        return about.f_files - about.f_ffree
