@@ -174,7 +174,7 @@ def grade(
             raise typer.Exit(130) from None
     print_class(result.reports)
     for name, problem in sorted(result.failures.items()):
-        complain.print(f"[red]not graded:[/] {escape(name)}: {escape(problem)}")
+        complain.print(f"[red]not graded:[/] {_plain(name)}: {_plain(problem)}")
     seconds = time.monotonic() - start
     remembered = f", {result.remembered} remembered from before" if result.remembered else ""
     console.print(

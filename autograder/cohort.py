@@ -27,6 +27,7 @@ from urllib.parse import quote
 import nbformat
 
 from . import submission as submissions
+from .converter import why_refused
 from .errors import GraderError
 from .feedback import class_page, student_page
 from .gradebook import Course, record, register
@@ -172,6 +173,10 @@ def _grade_all(
 ) -> Iterator[tuple[str, Graded | str]]:
     todo = {}
     for student, path in paths.items():
+        refused = why_refused(student)
+        if refused:
+            yield student, refused
+            continue
         try:
             loaded = submissions.load_or_empty(path, assignment)
         except GraderError as error:

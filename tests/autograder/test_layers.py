@@ -19,7 +19,7 @@ ORDER = [
         "sandbox",
     ),
     *("outputs", "kernel", "student", "compare", "diagnose", "plugin", "feedback", "runner"),
-    *("gradebook", "cohort", "doctor", "release", "cli", "demo"),
+    *("database", "converter", "gradebook", "cohort", "doctor", "release", "cli", "demo"),
 ]
 GRADER = sorted(p for p in (PROJECT / "autograder").glob("*.py") if p.stem != "__init__")
 STARTER = sorted((PROJECT / "starter" / "cnnlab").rglob("*.py"))
