@@ -12,7 +12,7 @@ from nbgrader.preprocessors import (
 )
 from sqlalchemy.exc import SAWarning
 
-from autograder import converter
+from autograder import converter, pages
 from autograder.converter import Execute
 from autograder.database import SaveExtraCredit
 
@@ -54,3 +54,5 @@ c.Autograde.autograde_preprocessors = [
 ]
 # What students wrote or displayed must not run in the browser of whoever reads the feedback.
 c.HTMLExporter.sanitize_html = True
+c.GenerateFeedback.exporter_class = pages.SafeHTMLExporter
+pages.install()

@@ -19,7 +19,7 @@ ORDER = [
         "sandbox",
     ),
     *("outputs", "kernel", "student", "compare", "diagnose", "plugin", "feedback", "runner"),
-    *("database", "converter", "gradebook", "cohort", "doctor", "release", "cli", "demo"),
+    *("pages", "database", "converter", "gradebook", "cohort", "doctor", "release", "cli", "demo"),
 ]
 GRADER = sorted(p for p in (PROJECT / "autograder").glob("*.py") if p.stem != "__init__")
 STARTER = sorted((PROJECT / "starter" / "cnnlab").rglob("*.py"))

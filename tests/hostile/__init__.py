@@ -1,0 +1,1 @@
+"""Submissions that are hostile, broken or unlucky, each with what it deserves beside it."""
