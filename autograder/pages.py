@@ -61,7 +61,7 @@ class SafeHTMLExporter(HTMLExporter):
     def default_filters(self) -> Iterable[tuple[str, Any]]:
         yield from super().default_filters()
         # nbgrader applies it last, and it makes javascript:x of the harmless files/javascript:x
-        yield "strip_files_prefix", str
+        yield "strip_files_prefix", lambda html: html
 
     def from_notebook_node(self, nb: Any, resources: dict | None = None, **kw: Any) -> tuple:
         names = {name: escape(resources[name]) for name in NAMES if (resources or {}).get(name)}
