@@ -1,6 +1,6 @@
 # `make help` lists the commands. Each sets up what it needs, and is quick the second time.
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz release check-release lint bench clean sandbox
+.PHONY: help demo test fuzz release check-release lint bench clean sandbox browser
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ demo: $(VENV)/installed sandbox   ## grade a made-up class in the sandbox, and s
 	@$(BIN)/autograder release
 	@$(BIN)/python -m autograder.demo build/demo
 
-test: $(VENV)/installed-for-tests sandbox   ## run every test
+test: $(VENV)/installed-for-tests sandbox browser   ## run every test
 	@echo "make test: every test of the kit (minutes, on 2 cores)"
 	@$(BIN)/autograder release --check
 	@$(BIN)/python -m pytest
@@ -71,3 +71,14 @@ sandbox:
 	  echo "    Debian, Ubuntu:  sudo apt-get install bubblewrap"; \
 	  echo "    Fedora:          sudo dnf install bubblewrap"; \
 	  echo "    Arch:            sudo pacman -S bubblewrap"; exit 1; }
+
+CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+# The tests of the pages open them in Chromium. Without one they are skipped, and the rest runs.
+browser:
+	@$(CHROMIUM) >/dev/null || { \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "installing chromium with apt-get"; \
+	    (apt-get install -y -qq chromium || { apt-get update -qq && apt-get install -y -qq chromium; }) >/dev/null 2>&1; \
+	  fi; }
+	@$(CHROMIUM) >/dev/null || \
+	  echo "There is no chromium here: the tests of the pages are skipped (sudo apt-get install chromium)"

@@ -12,7 +12,9 @@ from nbgrader.preprocessors import (
 )
 from sqlalchemy.exc import SAWarning
 
-from autograder.gradebook import Execute, SaveExtraCredit, SubmissionExporter
+from autograder import converter, pages
+from autograder.converter import Execute
+from autograder.database import SaveExtraCredit
 
 # nbgrader 0.9 makes SQLAlchemy warn about its autoflush, which means nothing to who grades
 warnings.filterwarnings("ignore", category=SAWarning)
@@ -35,7 +37,7 @@ c.CourseDirectory.ignore = [
 ]
 
 # Submissions are read, restored and run by the autograder; the rest is nbgrader's own.
-c.Autograde.exporter_class = SubmissionExporter
+converter.install()
 c.Autograde.sanitize_preprocessors = [
     ClearOutput,
     OverwriteKernelspec,
@@ -52,3 +54,5 @@ c.Autograde.autograde_preprocessors = [
 ]
 # What students wrote or displayed must not run in the browser of whoever reads the feedback.
 c.HTMLExporter.sanitize_html = True
+c.GenerateFeedback.exporter_class = pages.SafeHTMLExporter
+pages.install()

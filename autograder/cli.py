@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import GraderError
-from .feedback import SYMBOLS, in_words, number, short
+from .feedback import AUTOPSY, SYMBOLS, by_kind, gravest_first, in_words, number, short
 from .limits import Limits, settings
 from .results import QuestionResult, Report
 from .signals import Stopped, stoppable
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Releases and grades the assignments of CNN Lab.",
 )
+ODD_SHOWN = 10  # students, in the terminal's table
 console = Console(highlight=False)
 complain = Console(stderr=True, highlight=False)
 
@@ -260,8 +261,9 @@ def print_report(report: Report) -> None:
                 f"    [yellow]It looks like: {in_words(question.misconception)}.[/] "
                 f"{_plain(question.hint or '')}"
             )
-    for note in report.notes:
-        console.print(f"[yellow]note:[/] {_plain(note)}")
+    for kind, findings in by_kind(report.autopsy).items():
+        for finding in findings:
+            console.print(f"[yellow]{kind}:[/] {_plain(finding.text)}")
     for error in report.grader_errors:
         complain.print(f"[red]the grader itself failed:[/] {_plain(error)}")
     console.print(
@@ -287,7 +289,7 @@ def print_class(reports: list[Report]) -> None:
         table.add_column("it looks like (question)", overflow="fold")
     for report in reports:
         row = [
-            _plain(report.student),
+            _plain(_one_line(report.student, 40)),
             *(_cell(q) for q in report.questions),
             f"[bold]{number(report.score)}[/]",
             f"{report.timing.get('total', 0):.1f}",
@@ -304,10 +306,30 @@ def print_class(reports: list[Report]) -> None:
     )
     out.print(f"[dim]{legend}[/]", soft_wrap=True)
     out.print("[dim]time: took too long   –: not attempted   ✗: stopped with an error[/]")
-    for report in reports:
-        if report.notes:
-            more = f" (and {len(report.notes) - 1} more)" if len(report.notes) > 1 else ""
-            out.print(f"[dim]{_plain(report.student)}: {_plain(report.notes[0])}{more}[/]")
+    _print_autopsy(reports, out)
+
+
+def _print_autopsy(reports: list[Report], out: Console) -> None:
+    """One line for the class, then the gravest: the rest is for the class page."""
+    odd = gravest_first(reports)
+    if not odd:
+        return
+    counts = {kind: sum(kind in by_kind(r.autopsy) for r in odd) for kind in AUTOPSY}
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    out.print(f"Autopsy: {len(odd)} of {len(reports)} submissions were odd ({told}).")
+    for report in odd[:ODD_SHOWN]:
+        kind, findings = next(iter(by_kind(report.autopsy).items()))
+        more = f" (and {len(report.autopsy) - 1} more)" if len(report.autopsy) > 1 else ""
+        text = _one_line(findings[0].text, 100)
+        name = _one_line(report.student, 30)
+        out.print(f"  [dim]{_plain(name)}: {kind}: {_plain(text)}{more}[/]", soft_wrap=True)
+    if len(odd) > ODD_SHOWN:
+        out.print(f"  [dim]and {len(odd) - ODD_SHOWN} more: see the class page[/]")
+
+
+def _one_line(text: str, length: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _named(report: Report) -> str:

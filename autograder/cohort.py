@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -26,10 +25,12 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from . import submission as submissions
+from .converter import why_refused
+from .database import register, waiting_for
 from .errors import GraderError
 from .feedback import class_page, student_page
 from .files import FULL, OF_THE_DISK, alone, write_whole
-from .gradebook import STAGED, Course, record, register
+from .gradebook import Course, record
 from .limits import Limits
 from .questions import PROJECT, Assignment, find_assignment
 from .results import Finding, Report
@@ -90,7 +91,7 @@ def grade_class(
     with _disk_in_words(course), alone(course.root):
         _tidy(course)
         create_gradebook(course)
-        _when_free(partial(register, assignment, course), tell)
+        _when_free(partial(register, assignment, course.api.coursedir), tell)
         memory = Memory(course.root / ".cnnlab" / "results", assignment, limits)
         grading = _grade_all(
             paths, assignment, workers, sandboxed, memory, fresh, limits, result, tell
@@ -119,7 +120,6 @@ def grade_class(
 def _tidy(course: Course) -> None:
     """Remove what killed graders have left behind. The course is held: none is at work in it."""
     remove_leftovers()
-    shutil.rmtree(course.root / STAGED, ignore_errors=True)
 
 
 def _wanted(course: Course, assignment: Assignment, students: list[str] | None) -> dict[str, Path]:
@@ -202,6 +202,10 @@ def _grade_all(
 ) -> Iterator[tuple[str, Graded | str]]:
     todo = {}
     for student, path in paths.items():
+        refused = why_refused(student)
+        if refused:
+            yield student, refused
+            continue
         try:
             loaded = submissions.load_or_empty(path, assignment)
             digest = loaded.digest()
@@ -310,7 +314,8 @@ def _when_free(step: Callable[[], str | None], tell: Callable[[str], None]) -> s
     try:
         while True:
             try:
-                problem = step()  # nbgrader itself waits for 5 s each time
+                with waiting_for(5.0):  # each time; then the person who waits is told
+                    problem = step()
             except OperationalError as error:
                 if BUSY not in str(error) or time.monotonic() > until:
                     raise

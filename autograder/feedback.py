@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jinja2
 
-from .results import QuestionResult, Report
+from .results import Finding, QuestionResult, Report
 
 SYMBOLS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "✗", "not attempted": "–"}
 WORDS = {
@@ -20,6 +20,14 @@ WORDS = {
     "error": "stopped with an error",
     "timeout": "took too long",
     "not attempted": "not attempted",
+}
+# the kinds of findings, the gravest first: the heading, and what it means
+AUTOPSY = {
+    "unreadable": ("Could not be read", "so nothing could be graded"),
+    "stopped": ("Was stopped", "it broke a limit, or ended the process; the rest was graded"),
+    "left out": ("Was left out", "it was not graded; the rest was"),
+    "repaired": ("Was repaired", "and graded as it was meant"),
+    "noticed": ("Was noticed", "nothing was done about it, but it may explain something"),
 }
 
 
@@ -34,7 +42,8 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["number"] = number
     environment.filters["in_words"] = in_words
-    environment.globals.update(symbols=SYMBOLS, words=WORDS, short=short)
+    environment.filters["by_kind"] = by_kind
+    environment.globals.update(symbols=SYMBOLS, words=WORDS, short=short, kinds=AUTOPSY)
     return environment
 
 
@@ -55,6 +64,19 @@ def short(result: QuestionResult) -> str:
 def in_words(name: str | None) -> str:
     """flips_the_kernel -> flips the kernel"""
     return (name or "").replace("_", " ")
+
+
+def by_kind(findings: tuple[Finding, ...]) -> dict[str, list[Finding]]:
+    """The findings of each kind that there are any of, the gravest kind first."""
+    found = {kind: [f for f in findings if f.kind == kind] for kind in AUTOPSY}
+    return {kind: those for kind, those in found.items() if those}
+
+
+def gravest_first(reports: list[Report]) -> list[Report]:
+    """The reports that have findings, those with the gravest first, else in their order."""
+    order = list(AUTOPSY)
+    with_findings = [report for report in reports if report.autopsy]
+    return sorted(with_findings, key=lambda r: min(order.index(f.kind) for f in r.autopsy))
 
 
 def question_html(result: QuestionResult) -> str:
@@ -93,5 +115,11 @@ def class_page(assignment: str, reports: list[Report], pages: dict[str, str]) ->
     return (
         _environment()
         .get_template("class.html")
-        .render(assignment=assignment, reports=reports, pages=pages, common=common)
+        .render(
+            assignment=assignment,
+            reports=reports,
+            pages=pages,
+            common=common,
+            odd=gravest_first(reports),
+        )
     )

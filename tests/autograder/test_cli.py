@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,15 @@ def test_the_terminal_never_gets_a_students_escape_codes(capsys):
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\x07" not in said.out
     assert "[bold]x[/]" in said.out and "eve[/]" in said.out
+
+
+def test_the_autopsy_of_a_large_class_is_short(capsys):
+    odd = [
+        replace(hostile_report(), student=f"s{n:03}", autopsy=(Finding("stopped", "x " * 500),) * 3)
+        for n in range(200)
+    ]
+    print_class(odd)
+    told = capsys.readouterr().out.split("Autopsy: ")[1].splitlines()
+    assert told[0] == "200 of 200 submissions were odd (200 stopped)."
+    assert len(told) < 15 and max(map(len, told)) < 160
+    assert "(and 2 more)" in told[1] and "190 more" in told[-1]

@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.gradebook import Course, register
+from autograder.database import register
+from autograder.gradebook import Course
 from autograder.limits import Limits
 from autograder.questions import PROJECT, find_assignment
 from autograder.results import QuestionResult, Report
@@ -146,7 +147,9 @@ def grade(base: Path, cases: list[Case], command: list) -> Run:
         "the project": (PROJECT, BUILT),
         "the submissions": (root / "submitted", ()),
     }
-    register(find_assignment(ASSIGNMENT), Course.open(root))  # for nbgrader, which grades by it
+    register(
+        find_assignment(ASSIGNMENT), Course.open(root).api.coursedir
+    )  # for nbgrader, which grades by it
     before = {name: digest(*place) for name, place in places.items()}
     in_tmp = set(os.listdir("/tmp"))
     try:

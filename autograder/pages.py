@@ -1,0 +1,97 @@
+"""nbgrader's own pages, its feedback and its Formgrader: nothing of a student's runs in them.
+
+nbgrader puts a student's Markdown, name and files into pages as they are. Here its Markdown is
+cleaned after it was rendered, its templates escape what is put into them, and a file that a student
+handed in is served without the right to run scripts.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import nh3
+from jinja2 import pass_context
+from markupsafe import escape
+from nbconvert.exporters import HTMLExporter
+from nbgrader.server_extensions.formgrader.base import BaseHandler
+from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler
+from pygments.token import STANDARD_TYPES
+from traitlets import Bool
+
+MAX_RENDERED = 50_000  # characters; longer Markdown, which no person writes, is shown as it is
+NAMES = ("student", "first_name", "last_name", "notebook_path")  # in the Formgrader's resources
+PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
+LINK = re.compile(r"(https?://|mailto:|#)", re.I)  # no file of the student's, no script
+# the colours of code; others could dress a text up as one of the page's own parts
+CLASSES = {"span": {*STANDARD_TYPES.values()} - {""}, "div": {"highlight"}}
+
+
+def clean_markdown(html: str) -> str:
+    """Rendered Markdown with its text, tables, links, mathematics and pasted pictures only."""
+    return nh3.clean(
+        html,
+        url_schemes={"http", "https", "mailto", "data"},
+        attribute_filter=_kept,
+        allowed_classes=CLASSES,
+    )
+
+
+def _kept(tag: str, attribute: str, value: str) -> str | None:
+    if attribute == "src":  # a picture from elsewhere would tell who reads the page, when
+        return value if PICTURE.fullmatch(value) else None
+    if attribute in ("href", "cite"):
+        return value if LINK.match(value) else None
+    return value
+
+
+class SafeHTMLExporter(HTMLExporter):
+    """nbconvert's, for nbgrader's templates: they do not clean Markdown, nor escape names."""
+
+    sanitize_html = Bool(True).tag(config=True)
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        if len(source) > MAX_RENDERED:
+            return f"<pre>{escape(source)}</pre>"
+        return clean_markdown(super().markdown2html(context, source))
+
+    def default_filters(self) -> Iterable[tuple[str, Any]]:
+        yield from super().default_filters()
+        # nbgrader applies it last, and it makes javascript:x of the harmless files/javascript:x
+        yield "strip_files_prefix", lambda html: html
+
+    def from_notebook_node(self, nb: Any, resources: dict | None = None, **kw: Any) -> tuple:
+        names = {name: escape(resources[name]) for name in NAMES if (resources or {}).get(name)}
+        return super().from_notebook_node(nb, {**(resources or {}), **names}, **kw)
+
+
+def install() -> None:
+    """Change the Formgrader, if it runs in this process, wherever and whenever it was started."""
+    BaseHandler.exporter = property(_exporter)
+    BaseHandler.render = _render
+    SubmissionFilesHandler.content_security_policy = property(_without_scripts)
+
+
+def _exporter(handler: BaseHandler) -> SafeHTMLExporter:
+    return _safe(handler.settings["nbgrader_exporter"])
+
+
+@functools.lru_cache(1)
+def _safe(exporter: HTMLExporter) -> SafeHTMLExporter:
+    return SafeHTMLExporter(config=exporter.config)
+
+
+def _render(handler: BaseHandler, name: str, **names: Any) -> str:
+    return _escaping(handler.settings["nbgrader_jinja2_env"]).get_template(name).render(**names)
+
+
+@functools.lru_cache(1)
+def _escaping(environment: Any) -> Any:
+    return environment.overlay(autoescape=True)
+
+
+def _without_scripts(handler: BaseHandler) -> str:
+    return super(SubmissionFilesHandler, handler).content_security_policy + "; sandbox"
