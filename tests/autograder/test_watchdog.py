@@ -58,6 +58,16 @@ import os
 for n in range(20_000):
     open(f"/tmp/{n}", "w").close()
 """
+# which is over the limit of memory first, as each child seems to have all of its parent's
+BOMB = """
+import os, time
+end = time.time() + 10
+while time.time() < end:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(0.01)
+"""
 INTO_THE_SOCKETS = """
 import glob, os, time
 [folder] = glob.glob("/tmp/cnnlab-*/ipc")
@@ -73,13 +83,14 @@ time.sleep(20)
     [
         (CHILDREN_WITH_MEMORY, "it used more than 1 GB of memory"),
         (CHILDREN, "it made more than 60 processes and threads"),
+        (BOMB, "it used more than 1 GB of memory"),
         (THREADS, "it made more than 60 processes and threads"),
         (FILES, "it made more than 300 files"),
         (INTO_THE_SOCKETS, "it wrote into the folder of the kernel's sockets"),
         (INTO_THE_SOCKETS.replace("time.sleep(20)", "os.mkdir(folder + '/d'); time.sleep(20)"),
          "it wrote into the folder of the kernel's sockets"),
     ],
-    ids=["memory", "processes", "threads", "files", "sockets", "folder"],
+    ids=["memory", "processes", "bomb", "threads", "files", "sockets", "folder"],
 )  # fmt: skip
 def test_a_breach_ends_the_sandbox_and_is_named(kernel, code, words):
     start = time.monotonic()

@@ -489,7 +489,7 @@ Lies.__name__ = Lies.__qualname__ = "x" * 10**6
 # -- processes, threads, files, disk --------------------------------------------------------------
 
 
-@case(deserves=BUT_ONE, says="(?i)process|task|thread", bomb=True)
+@case(deserves=BUT_ONE, says="(?i)process|task|thread|memory", bomb=True)
 def forks(hand_in: HandIn):
     """A fork bomb: each process makes two, up to 3,000."""
     hand_in.solved(
