@@ -16,6 +16,7 @@ import resource
 import signal
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from .limits import Limits, size
 
 PAGE = resource.getpagesize()
 INTERVAL = 0.05  # seconds between two looks
-FEW = 40  # processes
+LOOK_SECONDS = 0.5  # for a look at shared memory
 IN_SOCKETS_FOLDER = 16  # entries: five sockets and the connection file
 
 
@@ -163,18 +164,16 @@ class Watchdog(threading.Thread):
     def _is_used(self, pids: list[int], most: float) -> bool:
         """Whether it is too much even with what processes share counted once.
 
-        Forked children share nearly all. But to find that out takes Linux milliseconds for each,
-        and seconds for those of a fork bomb, which meanwhile goes on: so only for a few of them.
+        Forked children share nearly all. But to find that out takes Linux a millisecond for each,
+        and a minute for those of a fork bomb, which meanwhile goes on: so there is an end to it.
         """
-        if len(pids) > FEW:
-            return True
-        total = 0
+        total, until = 0, time.monotonic() + LOOK_SECONDS
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
                 lines = self._read(f"{pid}/smaps_rollup").splitlines()
                 shares = (line.split() for line in lines if line.startswith(("Pss:", "SwapPss:")))
                 total += sum(int(words[1]) * 1024 for words in shares)
-            if total > most or len(self._pids()) > FEW:
+            if total > most or time.monotonic() > until:
                 return True
         return False
 
