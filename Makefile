@@ -20,9 +20,12 @@ test: $(VENV)/installed-for-tests sandbox browser   ## run every test
 	@$(BIN)/autograder release --check
 	@$(BIN)/python -m pytest
 
-fuzz: $(VENV)/installed-for-tests   ## the long runs of the fuzzers (minutes)
+fuzz: $(VENV)/installed-for-tests sandbox   ## the long runs: fuzzers, the whole corpus by nbgrader too, kill -9 (an hour)
+	@$(BIN)/python tests/hostile/fuzz_notebooks.py --count 2000 --workers 2
 	@$(BIN)/python tests/hostile/fuzz_results.py --count 4000
 	@$(BIN)/python tests/hostile/fuzz_messages.py --count 300
+	@$(BIN)/python tests/hostile/kill_nine.py --moments 20 --students 30
+	@HOSTILE=all $(BIN)/python -m pytest tests/hostile
 
 release: $(VENV)/installed   ## build starter/ and solutions/ from the sources
 	@$(BIN)/autograder release
