@@ -202,7 +202,7 @@ def _grade_all(
 ) -> Iterator[tuple[str, Graded | str]]:
     todo = {}
     for student, path in paths.items():
-        refused = why_refused(student)
+        refused = why_refused(student, path.parent)
         if refused:
             yield student, refused
             continue

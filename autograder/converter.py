@@ -74,12 +74,14 @@ def submitted_folders(coursedir: CourseDirectory, assignment: Assignment) -> dic
     return {
         folder.parent.name: folder
         for folder in folders
-        if folder.is_dir() and not folder.is_symlink() and not folder.parent.name.startswith(".")
+        if folder.is_dir() and not folder.parent.name.startswith(".")
     }
 
 
-def why_refused(student: str) -> str | None:
-    """What is wrong with the name of a student's folder, if no gradebook can hold it."""
+def why_refused(student: str, folder: Path | None = None) -> str | None:
+    """What is wrong with a student's folder: a link, or a name that no gradebook can hold."""
+    if folder is not None and folder.is_symlink():
+        return "the folder is a link, which may lead to another's work. Put a folder in its place."
     advice = "Rename the folder in submitted/, and grade it again."
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in student):
         return f"the folder's name {student!a} holds characters that no list can show. {advice}"
@@ -146,7 +148,7 @@ class Autograde(NbGraderAutograde):
             self._fail(f"There is nothing to grade: no folder {place}.")
         self.assignments = {}
         for student, folder in found.items():
-            why = why_refused(student)
+            why = why_refused(student, folder)
             if why:
                 self.problems[student] = why
                 continue

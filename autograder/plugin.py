@@ -153,10 +153,10 @@ class HiddenTests:
     ) -> Exception | None:
         """Run a test once more, where no earlier cell can have left anything running."""
         stopped = session.calls[-1]
+        session.stops[stopped.name] = 0  # the second try is not to be refused, if one is allowed
         session.revive(calm=True)
         again = self._run_item(item, session)
         if session.kernel.alive and not isinstance(again, StudentError):
-            session.stops[stopped.name] -= 1
             session.rescued(stopped.name)
             return again
         session.stops[stopped.name] = 1

@@ -108,6 +108,7 @@ class Case:
     make: Callable[[HandIn], None]
     says: tuple[str, ...] = ()
     bomb: bool = False
+    refused: bool = False  # the run says why, in its output, and there is no score
     named: str | None = None  # the student's name, where that is the point
 
     @property
@@ -125,6 +126,7 @@ def case(
     deserves: Deserves,
     says: str | Iterable[str] = (),
     bomb: bool = False,
+    refused: bool = False,
     name: str | None = None,
     student: str | None = None,
 ) -> Callable[[Callable], Callable]:
@@ -140,6 +142,7 @@ def case(
                 make=function,
                 says=(says,) if isinstance(says, str) else tuple(says),
                 bomb=bomb,
+                refused=refused,
                 named=student,
             )
         )

@@ -12,7 +12,7 @@ import nbformat
 
 from autograder.questions import PROJECT
 
-from .corpus import ASSIGNMENT, EVERYTHING, HONEST, NOTHING, QUESTIONS, HandIn, but, case
+from .corpus import ASSIGNMENT, EVERYTHING, HONEST, NOTHING, QUESTIONS, HandIn, but, case, only
 from .payloads import NAMES
 
 UNREADABLE = r"is not a notebook|cannot be read|not an ordinary file"
@@ -21,7 +21,10 @@ UNREADABLE = r"is not a notebook|cannot be read|not an ordinary file"
 # -- bytes that are no notebook -------------------------------------------------------------------
 
 
-@case(deserves=NOTHING, says=UNREADABLE)
+@case(
+    deserves=only("conv_output_size", "conv_cost", "receptive_field", "conv_forward_naive"),
+    says="whole cells were saved",
+)
 def cut_off(hand_in: HandIn):
     """An upload that ended in the middle."""
     hand_in.solved()
@@ -66,7 +69,7 @@ def a_script_in_place_of_it(hand_in: HandIn):
     hand_in.raw("\n\n".join(hand_in.answers.values()))
 
 
-@case(deserves=NOTHING, says=UNREADABLE)
+@case(deserves=EVERYTHING)
 def conflict_markers(hand_in: HandIn):
     """What git leaves of two versions that disagree."""
     hand_in.solved()
@@ -74,7 +77,7 @@ def conflict_markers(hand_in: HandIn):
     hand_in.raw(f"{text[:500]}\n<<<<<<< HEAD\n{text[500:900]}\n=======\n>>>>>>> main\n{text[900:]}")
 
 
-@case(deserves=NOTHING, says=UNREADABLE)
+@case(deserves=EVERYTHING, says="whole cells were saved")
 def more_after_the_end(hand_in: HandIn):
     """Two notebooks in one file."""
     hand_in.solved()
@@ -132,7 +135,7 @@ def too_deep(hand_in: HandIn):
     hand_in.raw("[" * 500_000 + "]" * 500_000)
 
 
-@case(deserves=NOTHING, says=UNREADABLE)
+@case(deserves=EVERYTHING, says="whole cells were saved")
 def too_deep_in_its_metadata(hand_in: HandIn):
     """A right notebook with metadata that is nested 100,000 deep."""
     hand_in.solved()
@@ -173,7 +176,7 @@ def large_outputs(hand_in: HandIn):
     hand_in.raw(data)
 
 
-@case(deserves=NOTHING)
+@case(deserves=EVERYTHING)
 def numbers_without_end(hand_in: HandIn):
     """An execution count with a million digits: seconds of work for who parses it."""
     hand_in.solved()
@@ -320,16 +323,16 @@ def nothing_handed_in(hand_in: HandIn):
     """An empty folder."""
 
 
-@case(deserves=EVERYTHING, says="name")
+@case(deserves=EVERYTHING, says="graded in its place")
 def another_name(hand_in: HandIn):
     """The only notebook in the folder is called conv_layers (1).ipynb."""
     hand_in.path = hand_in.path.with_name("conv_layers (1).ipynb")
     hand_in.solved()
 
 
-@case(deserves=NOTHING, says="cannot be read|no notebook|name")
+@case(deserves=EVERYTHING, says="graded in its place.*Others there: draft.ipynb")
 def two_other_names(hand_in: HandIn):
-    """Two notebooks, neither by the right name: nobody can know which one is meant."""
+    """Two notebooks, neither by the right name: the newer one counts, and both are told."""
     for name in ("draft.ipynb", "final.ipynb"):
         hand_in.file(name, json.dumps(hand_in.solved().data))
     hand_in.notebook = None
@@ -349,7 +352,7 @@ def copies_beside_it(hand_in: HandIn):
     hand_in.solved()
 
 
-@case(deserves=NOTHING, says="cannot be read|not an ordinary file")
+@case(deserves=EVERYTHING, says="not an ordinary file.*graded in its place")
 def a_folder_in_place_of_it(hand_in: HandIn):
     """A folder by the notebook's name, with the right notebook in it."""
     hand_in.file(f"{hand_in.path.name}/conv_layers.ipynb", json.dumps(hand_in.solved().data))
@@ -393,7 +396,7 @@ _link_in_place("a_link_to_the_terminal", "/dev/stdin")
 _link_in_place("a_link_to_itself", "conv_layers.ipynb")
 
 
-@case(deserves=NOTHING, says="link|cannot be read")
+@case(deserves=NOTHING, says="is a link", refused=True)
 def a_folder_that_is_a_link(hand_in: HandIn):
     """The whole folder is a link to that of an honest student."""
     hand_in.folder.rmdir()
@@ -519,7 +522,7 @@ def archives_beside_it(hand_in: HandIn):
 # -- what a student's folder holds, and nobody expects --------------------------------------------
 
 
-@case(deserves=but(*QUESTIONS), says="cannot be read|no notebook|folder|name")
+@case(deserves=EVERYTHING, says="graded in its place")
 def one_folder_too_deep(hand_in: HandIn):
     """The right notebook, in a folder of its own, with another one beside it."""
     for folder in ("final", "draft"):

@@ -274,7 +274,13 @@ def in_json_that_is_no_notebook(hand_in: HandIn):
 
 
 def _named(name: str, student: str) -> None:
-    @case(deserves=but(LOST), name=f"student_{name.replace('-', '_')}", student=student)
+    @case(
+        deserves=but(LOST),
+        name=f"student_{name.replace('-', '_')}",
+        student=student,
+        refused=not student.isprintable(),
+        says="" if student.isprintable() else "characters that no list can show",
+    )
     def a_name_that_is_markup(hand_in: HandIn):
         """An honest notebook of somebody whose name is markup, or text that a terminal obeys."""
         hand_in.solved()

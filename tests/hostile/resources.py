@@ -512,7 +512,7 @@ while _on():
     )
 
 
-@case(deserves=BUT_ONE, says="(?i)process|task|thread", bomb=True)
+@case(deserves=BUT_ONE, says="(?i)process|task|thread|longer than", bomb=True)
 def starts_threads(hand_in: HandIn):
     """3,000 threads that wait."""
     hand_in.solved(

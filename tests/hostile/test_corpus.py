@@ -57,9 +57,21 @@ MB = 10**6
 WON = "HOSTILE-WON"  # what a case prints when it got to what it should not
 BUILT = (".git", ".venv", "__pycache__", "build", ".pytest_cache", ".ruff_cache", ".hypothesis")
 
-CASES = [
-    case for case in all_cases() if not (case.bomb and os.environ.get("HOSTILE") == "no-bombs")
-]
+FEW = 7  # cases of each family in a short run
+
+
+def cases_of_this_run() -> list[Case]:
+    """All with HOSTILE=all, as `make fuzz` sets it; otherwise some of each family, evenly drawn."""
+    found = all_cases()
+    if os.environ.get("HOSTILE") == "all":
+        return found
+    families: dict[str, list[Case]] = {}
+    for case in found:
+        families.setdefault(case.family, []).append(case)
+    return [case for family in families.values() for case in family[:: max(1, len(family) // FEW)]]
+
+
+CASES = cases_of_this_run()
 
 
 def by_nbgrader() -> list[Case]:
@@ -69,7 +81,7 @@ def by_nbgrader() -> list[Case]:
     chosen: list[Case] = []
     for case in CASES:
         few = sum(c.family == case.family for c in chosen) < BY_NBGRADER
-        if case.family == "files" or (few and not case.bomb):
+        if few and not case.bomb:
             chosen.append(case)
     return chosen
 
@@ -288,6 +300,11 @@ def complaints(report: Report, deserves: Deserves, says: tuple[str, ...] = ()) -
 
 def check_case(run: Run, case: Case) -> None:
     ran = f"exit code {run.ran.returncode}, {run.ran.stdout[-1500:]} {run.ran.stderr[-1500:]}"
+    if case.refused:
+        assert case.student not in run.reports
+        said = run.ran.stdout + run.ran.stderr
+        assert all(re.search(pattern, said) for pattern in case.says), said[-3000:]
+        return
     assert case.student in run.reports, f"no report of {case.student!r}: {ran}"
     found = complaints(run.reports[case.student], case.deserves, case.says)
     assert not found, "\n".join([case.tries, *found, *run.reports[case.student].notes])
@@ -333,10 +350,11 @@ class TestWholeRun:
         check_honest(by_grade)
 
     def test_nobody_is_left_out(self, by_grade):
-        assert by_grade.ran.returncode == 0, (
-            by_grade.ran.stdout[-3000:] + by_grade.ran.stderr[-3000:]
-        )
-        assert set(by_grade.reports) == set(by_grade.written.deserves)
+        said = by_grade.ran.stdout[-3000:] + by_grade.ran.stderr[-3000:]
+        refused = {case.student for case in CASES if case.refused}
+        left_out = set(by_grade.written.deserves) - set(by_grade.reports)
+        assert left_out <= refused, said
+        assert by_grade.ran.returncode == bool(left_out), said
 
     def test_nothing_outside_was_reached_read_changed_or_left_behind(self, by_grade):
         check_surroundings(by_grade)
@@ -381,6 +399,8 @@ def check_gradebook(run: Run) -> None:
 @each(by_nbgrader())
 def test_nbgrader_agrees(by_plain_nbgrader, case):
     check_case(by_plain_nbgrader, case)
+    if case.refused:
+        return
     deserved = {q: case.deserves.bounds(q) for q in QUESTIONS}
     scores = by_plain_nbgrader.gradebook[case.student]
     wrong = {q: s for q, s in scores.items() if not deserved[q][0] <= s <= deserved[q][1]}
