@@ -12,7 +12,7 @@ import nbformat
 
 from autograder.questions import PROJECT
 
-from .corpus import ASSIGNMENT, EVERYTHING, HONEST, NOTHING, QUESTIONS, HandIn, but, case, only
+from .corpus import ASSIGNMENT, EVERYTHING, HONEST, NOTHING, HandIn, but, case, only
 from .payloads import NAMES
 
 UNREADABLE = r"is not a notebook|cannot be read|not an ordinary file"
