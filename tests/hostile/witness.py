@@ -175,10 +175,18 @@ def _measure(pid: int, ran: Ran) -> None:
         if one in table and table[one].name == "bwrap" and table[one].parent not in inside:
             sandbox = below(one, table) | {one}
             inside |= sandbox
-            ran.sandbox_memory = max(ran.sandbox_memory, sum(table[p].memory for p in sandbox))
+            used = _used([table[p].memory for p in sorted(sandbox)])
+            ran.sandbox_memory = max(ran.sandbox_memory, used)
             ran.sandbox_tasks = max(ran.sandbox_tasks, sum(map(_threads, sandbox)))
     own = [table[p].memory for p in tree - inside if p in table]
     ran.grader_memory = max([ran.grader_memory, *own])
+
+
+def _used(memories: list[int]) -> int:
+    """Bytes of one sandbox's processes, the oldest first: what forked children share with the
+    kernel, which is the third after bubblewrap's two, counted once."""
+    kernel = memories[2] if len(memories) > 2 else 0
+    return sum(memories[:3]) + sum(max(0, memory - kernel) for memory in memories[3:])
 
 
 def _threads(pid: int) -> int:
