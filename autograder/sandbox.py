@@ -10,6 +10,7 @@ away, ``watchdog`` holds all of its processes together to the limits.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import importlib.metadata
 import importlib.util
@@ -320,12 +321,22 @@ def _bubblewrap() -> str:
     return found
 
 
+def _pipe() -> tuple[int, int]:
+    """A pipe that can be handed on: not by the numbers of stdin, stdout and stderr, which are free
+    where they were closed (``>&-``), and which a child process is given others for."""
+    ends = []
+    for end in os.pipe():
+        ends.append(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3))
+        os.close(end)
+    return ends[0], ends[1]
+
+
 def seccomp_filter() -> int | None:
     """A handle to read the filter from, to be closed; None where there is none for this machine."""
     filter_ = seccomp.program()
     if filter_ is None:
         return None
-    handle, fill = os.pipe()  # which holds 64 KiB; the filter has one
+    handle, fill = _pipe()  # which holds 64 KiB; the filter has one
     os.write(fill, filter_)
     os.close(fill)
     return handle
@@ -424,7 +435,7 @@ class SandboxProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd, **kwargs):
         if not self.parent.sandboxed:
             return await super().launch_kernel(cmd, **kwargs)
-        about, tell = os.pipe()
+        about, tell = _pipe()
         with open(about, "rb") as about_it, contextlib.ExitStack() as given:
             given.callback(os.close, tell)
             options, handles = ["--info-fd", str(tell)], [tell]

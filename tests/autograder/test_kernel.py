@@ -408,3 +408,25 @@ for top in os.listdir("/proc"):
 print("looked")
 """
     assert printed(kernel.run_cell(probe, 20)) == "looked\n"
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (0, 1), (0, 1, 2)])
+def test_it_starts_where_standard_streams_are_closed(closed, tmp_path):
+    """as by `autograder grade … >&-`: what is opened next gets their numbers"""
+    said = tmp_path / "said"
+    code = f"""
+import os
+for number in {closed!r}:
+    os.close(number)
+from pathlib import Path
+from autograder.kernel import Kernel
+from autograder.limits import Limits
+try:
+    with Kernel(Limits()) as kernel:
+        words = kernel.run_cell("1", 9).status
+except Exception as error:
+    words = str(error)
+Path({str(said)!r}).write_text(words)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False, capture_output=True)
+    assert said.read_text() == "ok"
