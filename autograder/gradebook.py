@@ -74,7 +74,8 @@ def record(
 ) -> str | None:
     """Let nbgrader write the scores. Returns what went wrong, if anything did.
 
-    If the submission has changed since it was graded, it is graded again.
+    The assignment is registered (``database.register``) before the first of its students is
+    recorded. If the submission has changed since it was graded, it is graded again.
     """
     coursedir = course.api.coursedir
     with temp_attrs(coursedir, assignment_id=assignment.name, student_id=student):
