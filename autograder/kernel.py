@@ -21,10 +21,10 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool
 
 from .errors import GraderError, KernelDied, OverLimit, TimedOut
-from .limits import Limits, size
+from .limits import Limits
 from .outputs import Outputs
 from .sandbox import Scratch, check_sandbox, kernel_spec
-from .watchdog import Watchdog, own_memory
+from .watchdog import Watchdog, own_memory, piled_up
 
 START_SECONDS = 60.0
 INTERRUPT_GRACE = 1.5  # seconds between asking a call to stop and ending the process
@@ -229,10 +229,11 @@ class Kernel:
         poller.register(self.shell, zmq.POLLIN)
         poller.register(self.iopub, zmq.POLLIN)
         while True:
-            if own_memory() - self.memory_at_start > self.limits.backlog:
+            breach = piled_up(self.memory_at_start, self.limits)
+            if breach:
                 self.alive = False  # the watchdog sees it too, where there is one
                 self._kill()
-                raise OverLimit(what, f"it sent more than {size(self.limits.backlog)} of messages")
+                raise OverLimit(what, breach)
             poller.poll(100)
             self._read_outputs(message_id, outputs, until=deadline)
             message = self._receive(self.shell, 0)

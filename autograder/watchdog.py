@@ -128,10 +128,7 @@ class Watchdog(threading.Thread):
             return f"it used more than {size(limits.memory)} of memory"
         if sum(self._files(disk) for disk in self.disks) - self.files_at_start > limits.files:
             return f"it made more than {limits.files} files"
-        if own_memory() - self.own_memory_at_start > limits.backlog:
-            # ØMQ holds what was sent and not yet read; only ending the sender stops it
-            return f"it sent more than {size(limits.backlog)} of messages"
-        return self._look_at_sockets()
+        return piled_up(self.own_memory_at_start, limits) or self._look_at_sockets()
 
     def _look_at_sockets(self) -> str | None:
         """The one folder of the machine's that a submission can write to: only sockets belong."""
@@ -186,6 +183,16 @@ class Watchdog(threading.Thread):
     def _files(disk: int) -> int:
         about = os.fstatvfs(disk)
         return about.f_files - about.f_ffree
+
+
+def piled_up(memory_before: int, limits: Limits) -> str | None:
+    """Whether the kernel has sent more than the grader should hold; ``memory_before``: its own.
+
+    ØMQ holds what was sent and not yet read; only ending the sender stops it.
+    """
+    if own_memory() - memory_before > limits.backlog:
+        return f"it sent more than {size(limits.backlog)} of messages"
+    return None
 
 
 def own_memory() -> int:
