@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from .errors import GraderError
+from .errors import GOES_ON, GraderError
 from .feedback import AUTOPSY, SYMBOLS, by_kind, gravest_first, in_words, number, short
 from .limits import Limits, settings
 from .results import QuestionResult, Report
@@ -152,7 +152,7 @@ def grade(
             _grade(course, assignment, student, workers, fresh, limit, not no_sandbox)
     except Stopped as stop:
         with contextlib.suppress(OSError):  # the terminal may be what was closed
-            complain.print("Stopped. What was graded is remembered: the same command goes on.")
+            complain.print(f"Stopped. {GOES_ON}")
         raise typer.Exit(stop.code) from None
 
 

@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 from . import submission as submissions
 from .converter import why_refused
 from .database import register, waiting_for
-from .errors import GraderError
+from .errors import GOES_ON, GraderError
 from .feedback import class_page, student_page
 from .files import FULL, OF_THE_DISK, alone, write_whole
 from .gradebook import Course, record
@@ -44,7 +44,6 @@ MARGIN = 120.0
 SLOW_SECONDS = 10.0  # who is being graded for longer is named
 BUSY_SECONDS = 60.0  # how long to wait for a gradebook that another program writes in
 BUSY = "database is locked"
-GOES_ON = "What was graded is remembered: the same command goes on."
 PROBE_BYTES = 1 << 20
 GRADEBOOK_TROUBLES = {
     BUSY: "Another program is writing in the gradebook, perhaps the Formgrader. Close that.",

@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 from .cli import complain, print_class
 from .cohort import Course, grade_class
 from .diagnose import MISCONCEPTIONS, load_misconceptions
-from .errors import GraderError
+from .errors import GOES_ON, GraderError
 from .questions import PROJECT, Assignment, find_assignment
 from .release import BEGIN, END, function_source, read_source, to_text
 from .submission import read_release
@@ -304,5 +304,5 @@ if __name__ == "__main__":
         complain.print(f"[red]autograder:[/] {error}", markup=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        complain.print("Stopped. What was graded is remembered: the same command goes on.")
+        complain.print(f"Stopped. {GOES_ON}")
         sys.exit(130)

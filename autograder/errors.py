@@ -10,6 +10,9 @@ Three families, by whose turn it is to act:
 from __future__ import annotations
 
 
+GOES_ON = "What was graded is remembered: the same command goes on."
+
+
 class WrongAnswer(AssertionError):
     """A comparison in a hidden test failed. The message is for the student."""
 
