@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from .cells import MAX_NOTEBOOK, writable
+from .cells import MAX_NOTEBOOK
 from .errors import BadSubmission
-from .results import Finding
+from .results import Finding, writable
 
 ENDINGS = (".zip", ".tar.gz", ".tgz", ".tar")
 MAX_UNPACKED = 2 * MAX_NOTEBOOK  # bytes of all files together

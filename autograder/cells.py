@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from .errors import BadSubmission
-from .results import Finding
+from .results import Finding, writable
 
 MAX_NOTEBOOK = 64 << 20  # bytes, with its outputs
 MAX_VALUES = 4_000_000  # commas and brackets: each becomes an object of up to 100 bytes
@@ -155,11 +155,6 @@ def _clean_cell(cell: object) -> dict | None:
         "id": cell.get("id") if isinstance(cell.get("id"), str) else None,
         "attachments": _images(cell.get("attachments")),
     }
-
-
-def writable(text: str) -> str:
-    """Lone surrogates are legal in JSON and in file names, and cannot be written to any file."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _images(attachments: object) -> dict:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .archive import MAX_UNPACKED, Packed, is_archive, unpack
-from .cells import MAX_NOTEBOOK, Read, read_cells, writable
+from .cells import MAX_NOTEBOOK, Read, read_cells
 from .errors import BadSubmission, GraderError
-from .results import Finding
+from .results import Finding, writable
 
 MAX_FILES, MAX_FILES_BYTES = 200, 32 << 20
 MAX_FOLDERS = 20  # one inside the other

@@ -9,6 +9,8 @@ from typing import Any
 import nbformat
 import nh3
 
+from .results import writable
+
 TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture from elsewhere would tell who reads the page, when
 MAX_OUTPUTS = 100
 MAX_HTML = 64 << 10  # characters
@@ -103,8 +105,7 @@ class Outputs:
 
 
 def _writable(value: Any) -> str:
-    """As text without lone surrogates: JSON may hold them, no file and no sanitiser takes them."""
-    return str(value).encode("utf-8", "replace").decode()
+    return writable(str(value))
 
 
 def _is_base64(text: str) -> bool:

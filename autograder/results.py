@@ -10,6 +10,12 @@ SCHEMA = 1
 STATUSES = ("passed", "failed", "error", "timeout", "not attempted")
 
 
+def writable(text: str) -> str:
+    """Text from a student without lone surrogates: JSON and file names may hold them, no file and
+    no sanitiser takes them."""
+    return text.encode("utf-8", "replace").decode()
+
+
 @dataclass(frozen=True)
 class TestResult:
     """One hidden test: its plain-English name, and for a failure what the student may know."""
@@ -21,9 +27,7 @@ class TestResult:
     message: str = ""
 
     def __post_init__(self) -> None:
-        # a student's exception may hold lone surrogates, which cannot be written to any file
-        writable = self.message.encode("utf-8", "replace").decode()
-        object.__setattr__(self, "message", writable)
+        object.__setattr__(self, "message", writable(self.message))
 
 
 KINDS = ("repaired", "left out", "noticed", "stopped", "unreadable")
@@ -46,7 +50,7 @@ class Finding:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"a finding is one of {', '.join(KINDS)}, not {self.kind!r}")
-        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode())
+        object.__setattr__(self, "text", writable(self.text))
 
 
 @dataclass(frozen=True)
