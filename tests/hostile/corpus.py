@@ -32,18 +32,7 @@ from autograder.submission import read_release
 ASSIGNMENT = "2_conv_layers"
 # In the order in which they are graded: honest students come before, between and after.
 FAMILIES = ("forging", "reading", "resources", "network", "files", "pages", "unlucky")
-QUESTIONS = {
-    "conv_output_size": 2,
-    "conv_cost": 2,
-    "receptive_field": 2,
-    "conv_forward_naive": 6,
-    "conv_backward_naive": 8,
-    "max_pool_forward_naive": 4,
-    "max_pool_backward_naive": 5,
-    "avg_pool_forward_naive": 3,
-    "avg_pool_backward_naive": 4,
-    "conv_forward_general": 4,
-}
+QUESTIONS = {q.id: q.points for q in find_assignment(ASSIGNMENT).questions}
 WAS_HERE = "hostile-was-here"  # what cases call the files that they should not be able to write
 
 
@@ -98,7 +87,7 @@ class Case:
 
     ``says``: patterns that must each be found in the report's autopsy, or in the messages of the
     questions that lost points. ``bomb``: it would take much of the machine if nothing stopped it.
-    ``graded`` is False for what no grader can have a score for.
+    ``refused``: the run says why, in its output, and there is no score.
     """
 
     name: str
@@ -108,7 +97,7 @@ class Case:
     make: Callable[[HandIn], None]
     says: tuple[str, ...] = ()
     bomb: bool = False
-    refused: bool = False  # the run says why, in its output, and there is no score
+    refused: bool = False
     named: str | None = None  # the student's name, where that is the point
 
     @property
