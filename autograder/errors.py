@@ -9,7 +9,6 @@ Three families, by whose turn it is to act:
 
 from __future__ import annotations
 
-
 GOES_ON = "What was graded is remembered: the same command goes on."
 
 
