@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,13 +19,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
-from nbgrader.api import Gradebook
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
+from . import database
 from . import submission as submissions
 from .converter import why_refused
-from .database import register, waiting_for
 from .errors import GOES_ON, GraderError
 from .feedback import class_page, student_page
 from .files import FULL, OF_THE_DISK, alone, write_whole
@@ -42,16 +39,7 @@ from .workers import in_workers
 # a walk through a notebook watches its own limits; beyond this it is the grader that hangs
 MARGIN = 120.0
 SLOW_SECONDS = 10.0  # who is being graded for longer is named
-BUSY_SECONDS = 60.0  # how long to wait for a gradebook that another program writes in
-BUSY = "database is locked"
 PROBE_BYTES = 1 << 20
-GRADEBOOK_TROUBLES = {
-    BUSY: "Another program is writing in the gradebook, perhaps the Formgrader. Close that.",
-    "disk is full": "The disk is full: the gradebook could not be written. Make room.",
-    "readonly database": "The gradebook may not be written by who runs the grader.",
-    "unable to open": "The gradebook cannot be opened, or its folder not be written.",
-    "disk I/O error": "The disk failed while the gradebook was written. Is it full, or broken?",
-}
 
 
 @dataclass
@@ -89,8 +77,8 @@ def grade_class(
     result = ClassResult()
     with _disk_in_words(course), alone(course.root):
         _tidy(course)
-        create_gradebook(course)
-        _when_free(partial(register, assignment, course.api.coursedir), tell)
+        database.create(course.db_url, course.root / ".cnnlab")
+        database.when_free(partial(database.register, assignment, course.api.coursedir), tell)
         memory = Memory(course.root / ".cnnlab" / "results", assignment, limits)
         grading = _grade_all(
             paths, assignment, workers, sandboxed, memory, fresh, limits, result, tell
@@ -263,30 +251,6 @@ def _grade_one(
 # -- recording, one by one --------------------------------------------------------------------
 
 
-def create_gradebook(course: Course) -> None:
-    """Make nbgrader's database, if there is none, in one step.
-
-    nbgrader makes it table by table; one that a kill has left half made is never finished.
-    """
-    if not course.db_url.startswith("sqlite:///"):
-        return  # the administrator of another database has made it
-    path = Path(course.db_url.removeprefix("sqlite:///"))
-    if path.exists():
-        return
-    new = course.root / ".cnnlab" / "new-gradebook.db"
-    for old in new.parent.glob(f"{new.name}*"):
-        old.unlink()
-    with Gradebook(f"sqlite:///{new}"):
-        pass
-    try:
-        os.link(new, path)
-    except FileExistsError:  # another nbgrader was faster: then that one counts
-        pass
-    except OSError:  # a file system without links
-        new.rename(path)
-    new.unlink(missing_ok=True)
-
-
 def _record(
     course: Course,
     assignment: Assignment,
@@ -298,7 +262,7 @@ def _record(
     """Record one student. What keeps everybody from being recorded is raised, as a full disk."""
     step = partial(record, course, assignment, student, graded, sandboxed)
     try:
-        problem = _when_free(step, tell)
+        problem = database.when_free(step, tell)
     except Exception as error:
         problem = _in_words(error)
     if problem:
@@ -307,38 +271,12 @@ def _record(
     return problem
 
 
-def _when_free(step: Callable[[], str | None], tell: Callable[[str], None]) -> str | None:
-    """Do a step in the gradebook; wait while another program, say the Formgrader, writes in it."""
-    until = time.monotonic() + BUSY_SECONDS
-    try:
-        while True:
-            try:
-                with waiting_for(5.0):  # each time; then the person who waits is told
-                    problem = step()
-            except OperationalError as error:
-                if BUSY not in str(error) or time.monotonic() > until:
-                    raise
-                problem = BUSY
-            if not problem or BUSY not in problem or time.monotonic() > until:
-                return problem
-            tell("another program is writing in the gradebook")
-            time.sleep(0.2)
-    finally:
-        tell("")
-
-
 def _try_to_write(course: Course) -> None:
-    """Raises OSError or OperationalError where neither files nor scores can be written."""
+    """Raises OSError or DatabaseError where neither files nor scores can be written."""
     probe = course.root / ".cnnlab" / "probe"
     write_whole(probe, "0" * PROBE_BYTES)
     probe.unlink()
-    engine = create_engine(course.db_url)
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
-            connection.rollback()
-    finally:
-        engine.dispose()
+    database.try_to_write(course.db_url)
 
 
 @contextlib.contextmanager
@@ -346,9 +284,8 @@ def _disk_in_words(course: Course) -> Iterator[None]:
     """What the disk refuses is for the person at the keyboard, in a sentence."""
     try:
         yield
-    except OperationalError as error:
-        why = next((why for what, why in GRADEBOOK_TROUBLES.items() if what in str(error)), None)
-        raise GraderError(f"{why or f'The gradebook says: {error.orig}.'} {GOES_ON}") from None
+    except DatabaseError as error:
+        raise GraderError(f"{database.trouble(error)} {GOES_ON}") from None
     except OSError as error:
         where = error.filename or course.root
         if error.errno in FULL:

@@ -1,23 +1,109 @@
-"""nbgrader's database: which cells there are and what they are worth, and extra credit."""
+"""nbgrader's database: made whole, shared with other programs, and what is written in it.
+
+That is: which cells there are, what they are worth, and extra credit.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveCells
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from . import submission as submissions
 from .errors import GraderError
 from .questions import Assignment, grade_cell
 from .results import Report
+
+BUSY_SECONDS = 60.0  # how long to wait for a gradebook that another program writes in
+BUSY = "database is locked"
+TROUBLES = {
+    BUSY: "Another program is writing in the gradebook, perhaps the Formgrader. Close that.",
+    "disk is full": "The disk is full: the gradebook could not be written. Make room.",
+    "readonly database": "The gradebook may not be written by who runs the grader.",
+    "unable to open": "The gradebook cannot be opened, or its folder not be written.",
+    "disk I/O error": "The disk failed while the gradebook was written. Is it full, or broken?",
+    "not a database": "The gradebook is no database, or a broken one. Restore it from a copy.",
+    "malformed": "The gradebook is broken. Restore it from a copy.",
+}
+
+
+# -- a database file that other programs use too ----------------------------------------------
+
+
+def create(db_url: str, spare: Path) -> None:
+    """Make nbgrader's database, if there is none, in one step. ``spare``: a folder on its disk.
+
+    nbgrader makes it table by table; one that a kill has left half made is never finished.
+    """
+    if not db_url.startswith("sqlite:///"):
+        return  # the administrator of another database has made it
+    path = Path(db_url.removeprefix("sqlite:///"))
+    if path.exists():
+        return
+    new = spare / "new-gradebook.db"
+    for old in spare.glob(f"{new.name}*"):
+        old.unlink()
+    with Gradebook(f"sqlite:///{new}"):
+        pass
+    try:
+        os.link(new, path)
+    except FileExistsError:  # another nbgrader was faster: then that one counts
+        pass
+    except OSError:  # a file system without links
+        new.rename(path)
+    new.unlink(missing_ok=True)
+
+
+def when_free(step: Callable[[], str | None], tell: Callable[[str], None]) -> str | None:
+    """Do a step in the gradebook; wait while another program, say the Formgrader, writes in it.
+
+    ``step`` returns what went wrong, as ``gradebook.record`` does, or raises it.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    try:
+        while True:
+            try:
+                with waiting_for(5.0):  # each time; then the person who waits is told
+                    problem = step()
+            except OperationalError as error:
+                if BUSY not in str(error) or time.monotonic() > until:
+                    raise
+                problem = BUSY
+            if not problem or BUSY not in problem or time.monotonic() > until:
+                return problem
+            tell("another program is writing in the gradebook")
+            time.sleep(0.2)
+    finally:
+        tell("")
+
+
+def try_to_write(db_url: str) -> None:
+    """Raises sqlalchemy's DatabaseError where no score can be written."""
+    engine = create_engine(db_url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def trouble(error: DatabaseError) -> str:
+    """What the database refuses, for the person at the keyboard, in a sentence."""
+    why = next((why for what, why in TROUBLES.items() if what in str(error)), None)
+    return why or f"The gradebook says: {error.orig}."
+
 
 # SQLite itself gives up after 5, and nbgrader its whole run with it
 _patience = ContextVar("seconds to wait for another program's lock", default=120.0)
@@ -38,6 +124,9 @@ def _wait_for_others(connection: object, _: object) -> None:
     """Another program that writes the gradebook (a Formgrader, an export) is waited for."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute(f"PRAGMA busy_timeout = {int(_patience.get() * 1000)}")
+
+
+# -- what is written in it --------------------------------------------------------------------
 
 
 def register(assignment: Assignment, coursedir: CourseDirectory) -> None:
