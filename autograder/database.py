@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -51,6 +52,7 @@ def create(db_url: str, spare: Path) -> None:
     path = Path(db_url.removeprefix("sqlite:///"))
     if path.exists():
         return
+    put_alembic_on_the_path()
     new = spare / "new-gradebook.db"
     for old in spare.glob(f"{new.name}*"):
         old.unlink()
@@ -63,6 +65,14 @@ def create(db_url: str, spare: Path) -> None:
     except OSError:  # a file system without links
         new.rename(path)
     new.unlink(missing_ok=True)
+
+
+def put_alembic_on_the_path() -> None:
+    """nbgrader asks for it by name, and it is there only in an activated environment."""
+    tools = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", os.defpath)
+    if tools not in path.split(os.pathsep):
+        os.environ["PATH"] = tools + os.pathsep + path
 
 
 def when_free(step: Callable[[], str | None], tell: Callable[[str], None]) -> str | None:

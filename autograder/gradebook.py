@@ -8,7 +8,6 @@ save the numbers. ``nbgrader_config.py`` puts them in their places.
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from nbgrader.utils import capture_log, temp_attrs
 from traitlets.config import Config, PyFileConfigLoader
 
 from .converter import Autograde, submitted_folders
+from .database import put_alembic_on_the_path
 from .errors import GraderError
 from .limits import Limits
 from .questions import Assignment
@@ -34,10 +34,7 @@ class Course:
     @classmethod
     def open(cls, root: Path) -> Course:
         root = root.resolve()
-        # nbgrader asks for `alembic` by name, which is there only in an activated environment
-        tools = str(Path(sys.executable).parent)
-        if tools not in os.environ["PATH"].split(os.pathsep):
-            os.environ["PATH"] = tools + os.pathsep + os.environ["PATH"]
+        put_alembic_on_the_path()
         if not (root / "nbgrader_config.py").is_file():
             raise GraderError(
                 f"{root} is no course folder: it has no nbgrader_config.py. Go to the folder that "
