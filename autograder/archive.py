@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 import tarfile
 import time
 import zipfile
@@ -26,6 +27,7 @@ MAX_MEMBERS = 2_000
 MAX_NAME = 200  # bytes of each part of a name, and twice that for the whole
 MAX_DAMAGED = 10
 ENCRYPTED = 0x1  # a zip's flag
+LOCAL_HEADER = b"PK\3\4"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,12 @@ def _name(member: str) -> str | None:
 def _in_zip(data: bytes) -> Iterator[tuple]:
     if data.count(b"PK\1\2") > MAX_MEMBERS:
         raise BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile:  # the list of its files is at the end: an upload was cut off
+        yield from _in_cut_zip(data)
+        raise
+    with archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if info.is_dir():
@@ -124,6 +131,35 @@ def _in_zip(data: bytes) -> Iterator[tuple]:
                 yield info.filename, "it is compressed in an unusual way"
             else:
                 yield info.filename, lambda left, info=info: _read_zipped(archive, info, left)
+
+
+def _in_cut_zip(data: bytes) -> Iterator[tuple]:
+    """What stands before each file says its name, and deflate knows its own end."""
+    if data.count(LOCAL_HEADER) > MAX_MEMBERS:
+        raise BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
+    place, whole = -1, memoryview(data)
+    while (place := data.find(LOCAL_HEADER, place + 1)) >= 0:
+        header = data[place : place + 30]
+        if len(header) < 30:
+            return
+        flags, method, packed_size, name_size, more = struct.unpack("<6xHH8xI4xHH", header)
+        start = place + 30 + name_size + more
+        name = data[place + 30 : place + 30 + name_size].decode("utf-8", "replace")
+        if name.endswith("/"):
+            continue
+        if flags & ENCRYPTED or method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            yield name, "it is encrypted, or compressed in an unusual way"
+        elif method == zipfile.ZIP_STORED:
+            yield (
+                name,
+                lambda left, a=start, n=packed_size: Packed(bytes(whole[a : a + min(n, left + 1)])),
+            )
+        else:
+            yield name, lambda left, a=start: Packed(_inflated(whole[a:], left + 1))
+
+
+def _inflated(data: memoryview, limit: int) -> bytes:
+    return zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(data, limit)
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> Packed:

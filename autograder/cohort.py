@@ -99,6 +99,8 @@ def grade_class(
             else:
                 result.reports.append(graded[student].report)
             progress("recorded", done, len(graded))
+        if not students:
+            result.failures |= course.misplaced(assignment)
         result.page = _write_pages(course, assignment, result)
         _tidy(course)
     return result
@@ -110,14 +112,18 @@ def _tidy(course: Course) -> None:
 
 
 def _wanted(course: Course, assignment: Assignment, students: list[str] | None) -> dict[str, Path]:
-    found = course.submissions(assignment)
+    found, misplaced = course.submissions(assignment), course.misplaced(assignment)
     submitted = course.folder("submitted", "<student>", assignment)
-    if not found:
-        raise GraderError(f"There is nothing to grade: no folder {submitted}.")
     unknown = sorted(set(students or ()) - set(found))
-    if unknown:
-        raise GraderError(f"No submission of {', '.join(unknown)}: looked for {submitted}.")
-    return {student: found[student] for student in (students or found)}
+    if found and not unknown:
+        return {student: found[student] for student in (students or found)}
+    problem = (
+        f"No submission of {', '.join(unknown)}: looked for {submitted}."
+        if found
+        else f"There is nothing to grade: no folder {submitted}."
+    )
+    lost = [f"{s}: {why}" for s, why in misplaced.items() if not students or s in unknown]
+    raise GraderError("\n".join([problem, *lost]))
 
 
 # -- grading, in parallel ---------------------------------------------------------------------

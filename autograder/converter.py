@@ -30,9 +30,11 @@ from nbgrader.utils import parse_utc
 from traitlets import Dict
 
 from . import submission as submissions
+from .archive import is_archive
 from .database import check_points, register
 from .errors import GraderError
 from .files import held_folder, left_over, write_whole
+from .folder import is_notebook
 from .limits import Limits
 from .questions import Assignment, find_assignment
 from .runner import Graded, grade, seed_of
@@ -65,17 +67,43 @@ def install() -> None:
 
 def submitted_folders(coursedir: CourseDirectory, assignment: Assignment) -> dict[str, Path]:
     """Student -> the folder that they handed in. One without a notebook counts as handed in."""
-    pattern = Path(
-        coursedir.format_path(
-            glob.escape(coursedir.submitted_directory), "*", glob.escape(assignment.name)
-        )
-    )
-    folders = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     return {
         folder.parent.name: folder
-        for folder in folders
+        for folder in _matching(_pattern(coursedir, assignment))
         if folder.is_dir() and not folder.parent.name.startswith(".")
     }
+
+
+def misplaced(coursedir: CourseDirectory, assignment: Assignment) -> dict[str, str]:
+    """Student -> what seems to be their work, and does not lie in the folder that it belongs in."""
+    handed_in, found = submitted_folders(coursedir, assignment), {}
+    for folder in _matching(_pattern(coursedir, assignment).parent):
+        names = []
+        if folder.name not in handed_in and not folder.name.startswith("."):
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                names = sorted(e.name for e in entries if _may_be_work(e, assignment))
+        if names:
+            found[folder.name] = (
+                f"{_writable(', '.join(names))[:200]} lies beside the folder {assignment.name}, where "
+                f"it belongs. Make {folder / assignment.name}, move it there, and grade again."
+            )
+    return found
+
+
+def _may_be_work(entry: os.DirEntry, assignment: Assignment) -> bool:
+    name = entry.name.lower()
+    known = any(word in name for word in (assignment.name, assignment.notebook))
+    kind = is_notebook(name) or is_archive(name) or name == assignment.name
+    return known and kind and entry.is_file(follow_symlinks=False)
+
+
+def _pattern(coursedir: CourseDirectory, assignment: Assignment) -> Path:
+    submitted = glob.escape(coursedir.submitted_directory)
+    return Path(coursedir.format_path(submitted, "*", glob.escape(assignment.name)))
+
+
+def _matching(pattern: Path) -> list[Path]:
+    return sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
 
 
 def why_refused(student: str, folder: Path | None = None) -> str | None:

@@ -73,7 +73,7 @@ def _rank(found: HandedIn) -> tuple[int, float]:
 
 def _at_its_place(path: Path, count: CountAnswers) -> HandedIn:
     told: list[Finding] = []
-    read = read_cells(path.name, _read_regular_file(path), told)
+    read = read_file(path, told)
     return HandedIn(
         path.name,
         read,
@@ -84,11 +84,16 @@ def _at_its_place(path: Path, count: CountAnswers) -> HandedIn:
     )
 
 
+def read_file(path: Path, findings: list[Finding]) -> Read:
+    """The cells of the notebook at ``path``. Raises BadSubmission if there are none to find."""
+    return read_cells(path.name, _read_regular_file(path), findings)
+
+
 def _in_folder(path: Path, count: CountAnswers) -> Iterator[HandedIn]:
     """The assignment's notebooks below the folder, other than the one at ``path``."""
     left, tried = 2 * MAX_NOTEBOOK, 0
     for file in _walk(path.parent, []):
-        if not _is_notebook(file.name) or file == path or tried >= MAX_CANDIDATES:
+        if not is_notebook(file.name) or file == path or tried >= MAX_CANDIDATES:
             continue
         tried += 1
         told: list[Finding] = []
@@ -130,7 +135,7 @@ def _in_archives(path: Path, count: CountAnswers, findings: list[Finding]) -> It
 def _in_archive(
     archive: str, packed: dict[str, Packed], wanted: str, count: CountAnswers, told: list[Finding]
 ) -> Iterator[HandedIn]:
-    notebooks = [name for name in packed if _is_notebook(name) and not _is_hidden(name)]
+    notebooks = [name for name in packed if is_notebook(name) and not _is_hidden(name)]
     for name in notebooks[:MAX_CANDIDATES]:
         found = list(told)
         try:
@@ -150,7 +155,7 @@ def _in_archive(
             )
 
 
-def _is_notebook(name: str) -> bool:
+def is_notebook(name: str) -> bool:
     return name.lower().endswith(".ipynb")
 
 
@@ -249,7 +254,7 @@ class _Chosen:
 
     def wants(self, relative: str) -> bool:
         first = relative.split("/")[0]
-        return not (_is_hidden(relative) or _is_notebook(relative) or first in self.not_files)
+        return not (_is_hidden(relative) or is_notebook(relative) or first in self.not_files)
 
     def take(self, relative: str, file: Path | Packed, size: int) -> bool:
         self.bytes += size

@@ -15,7 +15,7 @@ from nbgrader.apps.api import NbGraderAPI
 from nbgrader.utils import capture_log, temp_attrs
 from traitlets.config import Config, PyFileConfigLoader
 
-from .converter import Autograde, submitted_folders
+from .converter import Autograde, misplaced, submitted_folders
 from .database import put_alembic_on_the_path
 from .errors import GraderError
 from .limits import Limits
@@ -64,6 +64,10 @@ class Course:
         """Student -> where their notebook should be. A folder without it counts as handed in."""
         folders = submitted_folders(self.api.coursedir, assignment)
         return {s: folder / f"{assignment.notebook}.ipynb" for s, folder in folders.items()}
+
+    def misplaced(self, assignment: Assignment) -> dict[str, str]:
+        """Student -> why what they handed in is not found where it should be."""
+        return misplaced(self.api.coursedir, assignment)
 
 
 def record(

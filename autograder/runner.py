@@ -19,7 +19,7 @@ from .feedback import question_html, question_text
 from .kernel import CellRun, Kernel
 from .limits import Limits
 from .plugin import HiddenTests, QuestionRun
-from .questions import Assignment, Question, assignment_of_notebook
+from .questions import Assignment, Question, find_assignments
 from .results import Finding, QuestionResult, Report
 from .student import Session
 from .submission import Submission
@@ -290,16 +290,17 @@ def grade_file(
     limits: Limits | None = None,
     sandboxed: bool = True,
 ) -> Graded:
-    """Grade the notebook at ``path``, whose file name says which assignment it belongs to."""
+    """Grade the notebook at ``path``, of the assignment that its name, or its cells, belong to."""
     if not path.exists():
         raise BadSubmission(f"There is no file {path}.")
     if path.is_dir():
         raise BadSubmission(f"{path} is a folder. Name the notebook in it (…/name.ipynb).")
-    assignment = assignment_of_notebook(path.stem)
+    assignment = submissions.which_assignment(path)
     if assignment is None:
+        known = ", ".join(f"{a.notebook}.ipynb" for a in find_assignments().values())
         raise BadSubmission(
-            f"{path.name} is not the name of an assignment's notebook. A submission keeps the "
-            "file name that it was released with, for instance conv_layers.ipynb."
+            f"{path.name} is none of the assignments' notebooks ({known}), neither by its name "
+            "nor by its cells. Name the notebook that you got, with your answers in it."
         )
     loaded = submissions.load(path, assignment)
     return grade(

@@ -11,8 +11,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from .errors import BadSubmission, NotReleased
-from .folder import Files, find_notebook, tell_of_shadows
-from .questions import Assignment
+from .folder import Files, find_notebook, read_file, tell_of_shadows
+from .questions import Assignment, assignment_of_notebook, find_assignments
 from .restore import count_answers, restore
 from .results import Finding
 
@@ -72,6 +72,17 @@ def load(path: Path, assignment: Assignment) -> Submission:
         text = f"{len(findings) - MAX_FINDINGS} more of such findings."
         findings[MAX_FINDINGS:] = [Finding("noticed", text)]
     return Submission(notebook, files, findings)
+
+
+def which_assignment(path: Path) -> Assignment | None:
+    """The assignment that a notebook belongs to: by its file name, or else by its cells."""
+    by_name = assignment_of_notebook(path.stem)
+    if by_name is not None:
+        return by_name
+    cells = read_file(path, []).cells
+    counts = {a: count_answers(cells, read_release(a)) for a in find_assignments().values()}
+    known = [a for a, count in counts.items() if count is not None]
+    return max(known, key=lambda a: counts[a], default=None)
 
 
 def load_or_empty(path: Path, assignment: Assignment) -> Submission:

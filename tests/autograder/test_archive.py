@@ -215,3 +215,41 @@ def test_any_bytes_are_files_or_refused(kind, changes):
 def test_only_zip_and_tar_are_taken_for_archives():
     assert all(map(is_archive, ["a.zip", "A.ZIP", "a.tar.gz", "a.tgz", "a.tar"]))
     assert not any(map(is_archive, ["a.rar", "zip", "a.zip.txt", "a.gz"]))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_of_a_zip_that_was_cut_off_the_whole_files_and_half_of_the_last_are_saved(method):
+    last = os.urandom(5000)
+    data = zipped(("a.ipynb", b"{}" * 1000), ("deep/b.py", b"x = 1"), ("c", last), method=method)
+    findings = []
+    found = contents(data[: data.index(b"PK\1\2") - 2000], findings)
+    assert found["a.ipynb"] == b"{}" * 1000 and found["deep/b.py"] == b"x = 1"
+    assert 2000 < len(found["c"]) < 5000 and last.startswith(found["c"])
+    assert ["work.zip is damaged" in finding.text for finding in findings] == [True]
+    assert "3 files of it were saved" in findings[0].text
+
+
+def test_a_cut_zip_is_no_way_around_the_limits(monkeypatch):
+    monkeypatch.setattr(archive, "MAX_UNPACKED", 100_000)
+    whole = zipped(("bomb", b"0" * 10**7), ("../out", b"x"), ("b", b"y"))
+    with pytest.raises(BadSubmission, match="unpacks to more than"):
+        unpack("work.zip", whole[:-30], [])
+    headers = zipped(("a", b""))[:31] * 3000
+    with pytest.raises(BadSubmission, match="more than 2000 files"):
+        unpack("work.zip", headers, [])
+    findings = []
+    cut = zipped(("../out", b"x"), ("b", b"y"))
+    assert contents(cut[:-60], findings) == {"b": b"y"}
+    assert "leads out of the archive" in findings[0].text
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_zip_cut_anywhere_is_read_or_refused(drawn):
+    data = zipped(("a.ipynb", b"{}" * 50), ("b.py", b"x = 1"))
+    cut = drawn.draw(st.integers(0, len(data) - 1))
+    try:
+        found = contents(data[:cut])
+    except BadSubmission:
+        return
+    assert (b"{}" * 50).startswith(found.get("a.ipynb", b""))

@@ -221,3 +221,20 @@ def test_a_killed_worker_costs_nothing(course, truth):
     said = run.communicate(timeout=120)
     assert run.returncode == 0, said
     assert scores(course) == truth[0]
+
+
+@pytest.mark.parametrize("name", ["conv_layers (1).ipynb", "2_conv_layers.zip", "2_conv_layers"])
+def test_work_that_lies_beside_its_folder_is_told_and_stops_nobody(remembering, truth, name):
+    folder = remembering / "submitted" / "lost"
+    folder.mkdir()
+    (folder / name).write_bytes(b"whatever it is")
+    (folder / "1_other.zip").write_bytes(b"of another assignment")
+    ran = grade(remembering)
+    assert ran.returncode == 1
+    assert f"not graded: lost: {name} lies beside the folder 2_conv_layers" in words(ran.stderr)
+    assert scores(remembering) == truth[0]
+    for student in STUDENTS:
+        shutil.rmtree(remembering / "submitted" / student)
+    ran = grade(remembering)
+    assert ran.returncode == 2 and "There is nothing to grade" in words(ran.stderr)
+    assert "move it there, and grade again" in words(ran.stderr)

@@ -217,7 +217,11 @@ def test_demonstrations_are_not_run(assignment, right_answers, grade_notebook):
     [
         (lambda p: p / "conv_layers.ipynb", "There is no file"),
         (lambda p: p, "is a folder"),
-        (lambda p: _write(p / "other.ipynb"), "not the name of an assignment"),
+        (lambda p: _write(p / "other.ipynb"), "not a notebook"),
+        (
+            lambda p: _write(p / "other.ipynb", '{"cells": []}'),
+            "none of the assignments' notebooks",
+        ),
         (lambda p: _write(p / "conv_layers.ipynb"), "not a notebook"),
     ],
 )
@@ -226,6 +230,14 @@ def test_what_is_no_submission_is_refused_with_a_sentence(tmp_path, make, compla
         grade_file(make(tmp_path))
 
 
-def _write(path):
-    path.write_text("[]")
+def _write(path, text="[]"):
+    path.write_text(text)
     return path
+
+
+def test_a_notebook_under_another_name_is_known_by_its_cells(tmp_path, assignment, right_answers):
+    path = tmp_path / "conv_layers (1).ipynb"
+    path.write_text(demo.to_text(demo.fill_in(assignment, right_answers)), "utf-8")
+    report = grade_file(path).report
+    assert report.assignment == assignment.name
+    assert report.score == sum(question.points for question in report.questions)
