@@ -26,6 +26,12 @@ MAX_UNPACKED = 2 * MAX_NOTEBOOK  # bytes of all files together
 MAX_MEMBERS = 2_000
 MAX_NAME = 200  # bytes of each part of a name, and twice that for the whole
 MAX_DAMAGED = 10
+# bytes that a tar may say about one file, about all, and about all at once, beside the files
+MAX_HEADER, MAX_HEADERS, MAX_GLOBAL_HEADERS = 2_000, 1 << 20, 2_000
+ABOUT_FILES = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
 ENCRYPTED = 0x1  # a zip's flag
 LOCAL_HEADER = b"PK\3\4"
 
@@ -175,7 +181,8 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int) -> 
 def _in_tar(data: bytes) -> Iterator[tuple]:
     if data[:2] == b"\x1f\x8b":
         data = _gunzip(data)
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+    file = io.BytesIO(data)
+    with tarfile.open(fileobj=file, mode="r:", tarinfo=_bounded_headers()) as archive:
         for count, info in enumerate(archive):
             if count >= MAX_MEMBERS:
                 raise BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
@@ -186,6 +193,25 @@ def _in_tar(data: bytes) -> Iterator[tuple]:
                 yield info.name, "it is a link or a device"
             else:
                 yield info.name, lambda left, info=info: _read_tarred(archive, info, left)
+
+
+def _bounded_headers() -> type[tarfile.TarInfo]:
+    """tarfile takes any header for as long as it says it is: some Pythons take hours to read one,
+    and a global one is copied for each file."""
+    left = {True: MAX_GLOBAL_HEADERS, False: MAX_HEADERS}
+
+    class Bounded(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf, encoding, errors):
+            header = super().frombuf(buf, encoding, errors)
+            if header.type in ABOUT_FILES:
+                is_global = header.type == tarfile.XGLTYPE
+                left[is_global] -= header.size
+                if not 0 <= header.size <= MAX_HEADER or left[is_global] < 0:
+                    raise BadSubmission("The archive holds too much about its files.")
+            return header
+
+    return Bounded
 
 
 def _read_tarred(archive: tarfile.TarFile, info: tarfile.TarInfo, left: int) -> Packed:

@@ -100,7 +100,7 @@ def _describe(error: BaseException) -> dict:
             break
     try:
         words = str(error)
-    except Exception:
+    except BaseException:  # its own __str__ raises one more, of any kind
         words = "(its text cannot be read)"
     return {
         "ename": type(error).__name__[:200],

@@ -146,9 +146,10 @@ class Memory:
 
     def keep(self, digest: str, sandboxed: bool, graded: Graded) -> None:
         # a slow minute, or a mistake of ours, must not be remembered as the student's
-        if graded.report.grader_errors or any(
-            q.status == "timeout" for q in graded.report.questions
-        ):
+        report = graded.report
+        stopped = any(finding.kind == "stopped" for finding in report.autopsy)
+        slow = any(question.status == "timeout" for question in report.questions)
+        if report.grader_errors or stopped or slow:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self._path(digest, sandboxed), _to_text(graded))

@@ -84,8 +84,8 @@ def misplaced(coursedir: CourseDirectory, assignment: Assignment) -> dict[str, s
                 names = sorted(e.name for e in entries if _may_be_work(e, assignment))
         if names:
             found[folder.name] = (
-                f"{_writable(', '.join(names))[:200]} lies beside the folder {assignment.name}, where "
-                f"it belongs. Make {folder / assignment.name}, move it there, and grade again."
+                f"{_writable(', '.join(names))[:200]} lies beside the folder {assignment.name}, "
+                f"where it belongs. Move it into {folder / assignment.name}, and grade again."
             )
     return found
 

@@ -443,7 +443,7 @@ def _plain_cell(cell: dict, originals: _Originals, reader: _Reader) -> NotebookN
     )
     # what a student wrote into a demonstration may be what an answer needs: then it is run
     if "tags" in plain.metadata and (
-        reader.defined(cell["source"]) - reader.defined(original.source)
+        reader.needed(cell["source"]) - reader.needed(original.source)
     ):
         del plain.metadata["tags"]
     plain["id"] = cell["id"] or ""  # which may be none at all: _with_unique_ids mends it
@@ -507,6 +507,21 @@ class _Reader:
         # a "def" in a text of several lines is none
         return found if tree is None else found & {getattr(n, "name", None) for n in tree.body}
 
+    def _parse_with_magics(self, source: str) -> ast.Module | None:
+        tree = self.parse(source)
+        bare = without_magics(source) if tree is None else source
+        return tree if bare == source else self.parse(bare)
+
+    def needed(self, source: str) -> set[str]:
+        """What it defines, imports or sets to a constant: answers in other cells may use that."""
+        tree, names = self._parse_with_magics(source), self.defined(source)
+        for node in tree.body if tree else ():
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names |= _imported(node)
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return names
+
     def bound_of(self, source: str, wanted: set[str]) -> set[str]:
         """Those of the wanted names that it binds. Only cells that say them are parsed."""
         said = {name for name in wanted if name in source}
@@ -514,14 +529,13 @@ class _Reader:
 
     def bound(self, source: str) -> set[str]:
         """All names that it defines, imports or assigns, at its top level."""
-        lines = source.splitlines()
-        tree = self.parse("\n".join(line for line in lines if not line.startswith(("%", "!"))))
+        tree = self._parse_with_magics(source)
         if tree is None:
             return set()
         names: set[str] = set()
         for node in tree.body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                names |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+                names |= _imported(node)
             elif isinstance(node, ast.Assign):
                 names |= {
                     n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)
@@ -529,6 +543,16 @@ class _Reader:
             elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 names.add(node.name)
         return names
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> set[str]:
+    return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+
+
+def without_magics(source: str) -> str:
+    """The code without IPython's own lines, so that Python can parse it."""
+    lines = source.split("\n")
+    return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
 
 
 def _same(a: str, b: str) -> bool:

@@ -20,6 +20,7 @@ from .kernel import CellRun, Kernel
 from .limits import Limits
 from .plugin import HiddenTests, QuestionRun
 from .questions import Assignment, Question, find_assignments
+from .restore import without_magics
 from .results import Finding, QuestionResult, Report
 from .student import Session
 from .submission import Submission
@@ -42,7 +43,9 @@ class Graded:
 
 def seed_of(submission: Submission) -> int:
     """The seed that a submission's inputs are drawn with: the same work, the same inputs."""
-    return int(submission.digest()[:8], 16)
+    # 52 bits: a table of answers to the inputs of one submission is not to fit another, which can
+    # be made at will; and JSON's readers keep them exactly
+    return int(submission.digest()[:13], 16)
 
 
 def grade(
@@ -211,17 +214,19 @@ class _Walk:
         return None
 
     def _run_tests(self, question: Question, source: str, tests: HiddenTests) -> QuestionRun:
-        if source.strip() == self.stubs.get(question.id, "").strip():
-            return tests.skip(
-                question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
-            )
         if self._time_left() <= 0:
             return tests.skip(question.id, TimedOut("the notebook", self.limits.notebook_seconds))
         self.kernel.hold_to(self.limits.but(question.limits or {}))
         try:
-            return tests.run(question.id, self.session)
+            run = tests.run(question.id, self.session)
         finally:
             self.kernel.hold_to(self.limits)
+        # it may have been written elsewhere, in a module that an own cell imports, say
+        if source.strip() == self.stubs.get(question.id, "").strip() and _not_attempted(run):
+            return tests.skip(
+                question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
+            )
+        return run
 
     def _conclude(self, question: Question, run: QuestionRun, cell: NotebookNode) -> None:
         name = None
@@ -251,20 +256,34 @@ def _status(run: QuestionRun) -> str:
         return "timeout"
     if len(failures) < len(run.tests):
         return "failed"
-    if all(isinstance(e, StudentRaised) and e.ename == "NotImplementedError" for e in failures):
+    if _not_attempted(run):
         return "not attempted"
     return "error" if all(isinstance(e, StudentError) for e in failures) else "failed"
 
 
+def _not_attempted(run: QuestionRun) -> bool:
+    return all(
+        isinstance(e, StudentRaised) and e.ename == "NotImplementedError" for e in run.errors
+    )
+
+
 def definitions(source: str) -> str:
     """What a cell imports, defines and assigns, without anything else that it does."""
-    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
-    try:
-        tree = ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    tree.body = [node for node in tree.body if isinstance(node, DEFINITIONS)]
-    return ast.unparse(tree)
+    for text in (source, without_magics(source)):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            wanted = [node for node in ast.parse(text).body if isinstance(node, DEFINITIONS)]
+            lines = text.split("\n")
+            return "\n".join(_text(lines, node) for node in wanted)
+    return ""
+
+
+def _text(lines: list[str], node: ast.stmt) -> str:
+    """A statement as it was written. (``ast.unparse`` cannot write all that can be read.)"""
+    first = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
+    rows = [line.encode() for line in lines[min([*first, node.lineno]) - 1 : node.end_lineno]]
+    rows[-1] = rows[-1][: node.end_col_offset]
+    rows[0] = rows[0] if first else rows[0][node.col_offset :]
+    return b"\n".join(rows).decode()
 
 
 def write_outputs(cell: NotebookNode, result: QuestionResult) -> None:

@@ -273,6 +273,8 @@ def bubblewrap_command(
         *(word for name in SETTINGS for word in _bind(f"/proc/{name}")),
         "--dev",
         "/dev",
+        # a map of it is memory that no process has, as are the ones that seccomp forbids
+        *("--ro-bind", os.devnull, "/dev/zero"),
         *_disk("/dev/shm", limits),
         "--remount-ro",
         "/dev",

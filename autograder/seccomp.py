@@ -1,9 +1,10 @@
 """The system calls that a submission does without, as a filter that the kernel of Linux enforces.
 
 Three reasons for an entry: it would hide memory from the watchdog (memfd, System V shared memory,
-io_uring), it reaches past the network namespace (vsock and other exotic socket families), or it is
-a part of Linux that no exercise needs and that break-outs begin with (new namespaces, mounts, bpf,
-keyrings, ptrace). NumPy, Matplotlib, multiprocessing and threads work as ever.
+anonymous maps that are shared, io_uring), it reaches past the network namespace (vsock and other
+exotic socket families), or it is a part of Linux that no exercise needs and that break-outs begin
+with (new namespaces, mounts, bpf, keyrings, ptrace). NumPy, Matplotlib, multiprocessing and threads
+work as ever.
 
 Written out as classic BPF, since the libraries for it on the package index are not maintained; see
 seccomp(2) and linux/filter.h.
@@ -64,14 +65,15 @@ FORBIDDEN = {
     "acct": (163, 89),
     "sched_setaffinity": (203, 122),  # a submission stays on the core that it was given
 }
-SOCKET, CLONE, CLONE3 = (41, 198), (56, 220), (435, 435)
+SOCKET, CLONE, CLONE3, MMAP = (41, 198), (56, 220), (435, 435), (9, 222)
+SHARED, ANONYMOUS = 0x01, 0x20  # MAP_…: pages of such a map outlive its being mapped
 FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (asked for addresses)
 NEW_NAMESPACE = 0x7E020000  # CLONE_NEWNS, …CGROUP, …UTS, …IPC, …USER, …PID, …NET
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40  # in struct seccomp_data
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -104,6 +106,14 @@ def program(machine: str | None = None) -> bytes | None:
         _step(EQUAL, CLONE[column], if_false=4),
         _step(LOAD, FIRST_ARGUMENT),
         _step(ANY_BIT, NEW_NAMESPACE, if_false=1),
+        _answer(errno.EPERM),
+        _step(RETURN, ALLOW),
+    ]
+    steps += [
+        _step(EQUAL, MMAP[column], if_false=5),
+        _step(LOAD, FOURTH_ARGUMENT),
+        _step(ANY_BIT, ANONYMOUS, if_false=2),
+        _step(ANY_BIT, SHARED, if_false=1),
         _answer(errno.EPERM),
         _step(RETURN, ALLOW),
     ]

@@ -84,7 +84,7 @@ class Session:
         if self.kernel.alive:
             try:
                 self._ask({"op": "forget"}, "the kernel")
-            except (KernelDied, TimedOut):  # nothing of this test's had been called
+            except StudentError:  # nothing of this test's had been called
                 self.revive(calm=True)
 
     def may_be_innocent(self, error: Exception | None) -> bool:

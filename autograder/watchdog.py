@@ -45,7 +45,7 @@ class Watchdog(threading.Thread):
         end: Callable[[], None],
     ):
         super().__init__(daemon=True, name="watchdog")
-        self.inside, self.limits, self.sockets, self.end = inside, limits, sockets, end
+        self.inside, self.limits, self.end = inside, limits, end
         self.breach: str | None = None
         self.closing = threading.Event()
         self.open = contextlib.ExitStack()
@@ -56,6 +56,8 @@ class Watchdog(threading.Thread):
                 self.disks = [
                     self._hold(undo, root / folder.relative_to("/")) for folder in writable
                 ]
+                # held too: its owner inside may forbid to open it, but not to go on reading
+                self.sockets = self._hold(undo, sockets)
                 self.open = undo.pop_all()
         except OSError as error:
             raise GraderError(
@@ -120,7 +122,7 @@ class Watchdog(threading.Thread):
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):  # it ended meanwhile
                 threads += self._threads(pid)
-                memory += int(self._read(f"{pid}/statm").split()[1]) * PAGE
+                memory += self._resident(pid)
         if threads > limits.tasks:
             return f"it made more than {limits.tasks} processes and threads"
         written = sum(self._bytes(disk) for disk in self.disks)
@@ -132,17 +134,12 @@ class Watchdog(threading.Thread):
 
     def _look_at_sockets(self) -> str | None:
         """The one folder of the machine's that a submission can write to: only sockets belong."""
-        with contextlib.suppress(OSError), os.scandir(self.sockets) as entries:
-            for count, entry in enumerate(entries, 1):
-                kind = entry.stat(follow_symlinks=False)
-                # a link there would make the grader knock at a door of the student's choice
-                if (
-                    count > IN_SOCKETS_FOLDER
-                    or not (stat.S_ISSOCK(kind.st_mode) or stat.S_ISREG(kind.st_mode))
-                    or kind.st_size > 1 << 16
-                ):
-                    return "it wrote into the folder of the kernel's sockets"
-        return None
+        try:
+            with os.scandir(self.sockets) as entries:
+                is_touched = any(map(_is_strange, entries, range(IN_SOCKETS_FOLDER + 1)))
+        except OSError:  # it was made unreadable
+            is_touched = True
+        return "it wrote into the folder of the kernel's sockets" if is_touched else None
 
     def _pids(self) -> list[int]:
         return [int(name) for name in os.listdir(self.proc) if name.isdecimal()]
@@ -158,6 +155,20 @@ class Watchdog(threading.Thread):
         # the second field is the program's name, which may hold anything, ")" too
         return int(self._read(f"{pid}/stat").rpartition(")")[2].split()[17])
 
+    def _resident(self, pid: int) -> int:
+        pages = int(self._read(f"{pid}/statm").split()[1])
+        if pages == 0 and (thread := self._living_thread(pid)):
+            pages = int(self._read(f"{thread}/statm").split()[1])
+        return pages * PAGE
+
+    def _living_thread(self, pid: int) -> int | None:
+        """Of a process whose main thread has ended, and which therefore shows no memory."""
+        handle = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
+        try:
+            return next((int(name) for name in os.listdir(handle) if int(name) != pid), None)
+        finally:
+            os.close(handle)
+
     def _is_used(self, pids: list[int], most: float) -> bool:
         """Whether it is too much even with what processes share counted once.
 
@@ -167,7 +178,10 @@ class Watchdog(threading.Thread):
         total, until = 0, time.monotonic() + LOOK_SECONDS
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):
-                lines = self._read(f"{pid}/smaps_rollup").splitlines()
+                whole = self._read(f"{pid}/smaps_rollup")
+                if not whole and (thread := self._living_thread(pid)):
+                    whole = self._read(f"{thread}/smaps_rollup")
+                lines = whole.splitlines()
                 shares = (line.split() for line in lines if line.startswith(("Pss:", "SwapPss:")))
                 total += sum(int(words[1]) * 1024 for words in shares)
             if total > most or time.monotonic() > until:
@@ -183,6 +197,17 @@ class Watchdog(threading.Thread):
     def _files(disk: int) -> int:
         about = os.fstatvfs(disk)
         return about.f_files - about.f_ffree
+
+
+def _is_strange(entry: os.DirEntry, number: int) -> bool:
+    """Whether this is no socket of the kernel's, nor its connection file."""
+    try:
+        kind = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:  # it went away meanwhile: the next one counts
+        return False
+    # a link there would make the grader knock at a door of the student's choice
+    usual = stat.S_ISSOCK(kind.st_mode) or stat.S_ISREG(kind.st_mode)
+    return number >= IN_SOCKETS_FOLDER or not usual or kind.st_size > 1 << 16
 
 
 def piled_up(memory_before: int, limits: Limits) -> str | None:

@@ -110,7 +110,7 @@ def _as_plain(value: Any) -> Any:
 
 
 def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], depth: int) -> Any:
-    value = _as_plain(value)
+    given, value = value, _as_plain(value)
     kind = type(value)
     if value is None or kind is bool:
         return value
@@ -142,9 +142,10 @@ def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], dept
                 "t": "dict",
                 "v": [[key, _to_tree(item, buffers, keep, depth - 1)] for key, item in items],
             }
-    if depth == 0 and kind in (tuple, list) and len(value) <= SMALL and all(map(_is_plain, value)):
-        return {"t": kind.__name__, "v": [_to_tree(item, buffers, keep, 0) for item in value]}
-    return keep(value)
+    short = type(given) in (tuple, list) and len(given) <= SMALL
+    if depth == 0 and short and all(map(_is_plain, given)):
+        return {"t": kind.__name__, "v": [_to_tree(item, buffers, keep, 0) for item in given]}
+    return keep(given)  # a namedtuple that is a cache comes back as one
 
 
 def _is_plain(value: Any) -> bool:

@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 import tarfile
+import time
 import warnings
 import zipfile
 
@@ -253,3 +254,51 @@ def test_a_zip_cut_anywhere_is_read_or_refused(drawn):
     except BadSubmission:
         return
     assert (b"{}" * 50).startswith(found.get("a.ipynb", b""))
+
+
+def header(kind: bytes, size: int, name: str = "about") -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+def block(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % 512)
+
+
+END = header(b"0", 2, "a.ipynb") + block(b"{}") + b"\0" * 1024
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"X", b"L", b"K"])
+def test_a_header_of_a_megabyte_is_refused_before_it_is_read(kind):
+    """digits only: some Pythons' tarfile needs hours for that"""
+    data = header(kind, 1_000_000) + block(b"1" * 1_000_000) + END
+    begin = time.monotonic()
+    with pytest.raises(BadSubmission, match="holds too much about its files"):
+        unpack("w.tgz", gzip.compress(data), [])
+    assert time.monotonic() - begin < 2
+
+
+def test_many_small_headers_are_too_much_in_the_end():
+    fields = [b"%05d=\n" % n for n in range(200)]
+    record = b"".join(b"%d %s" % (len(field) + 3, field) for field in fields)[:1900]
+    for kind, count in ((b"g", 3), (b"x", 600)):
+        one = header(kind, len(record)) + block(record)
+        data = b"".join(one + header(b"0", 0, f"f{n}") for n in range(count)) + END
+        with pytest.raises(BadSubmission, match="holds too much about its files"):
+            unpack("w.tar", data, [])
+
+
+def test_what_archivers_really_say_about_files_is_read():
+    """git archive's global header, a long name, a time in fractions of a second"""
+    comment = b"52 comment=4f0e9f9d1b7a3c6a4f0e9f9d1b7a3c6a4f0e9f9d\n"
+    long_name = "folder/" + "n" * 150 + ".py"
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as packed:
+        for name in ("a.ipynb", long_name):
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = 2, 1_700_000_000.25
+            info.pax_headers = {"LIBARCHIVE.xattr.com.apple.provenance": "AQIAu" * 20}
+            packed.addfile(info, io.BytesIO(b"{}"))
+    data = header(b"g", len(comment)) + block(comment) + file.getvalue()
+    assert contents(data) == {"a.ipynb": b"{}", long_name: b"{}"}

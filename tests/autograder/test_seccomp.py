@@ -87,3 +87,30 @@ print(subprocess.run(["echo", "process"], capture_output=True, text=True).stdout
 def test_a_machine_without_a_table_has_no_filter():
     assert seccomp.program("riscv64") is None
     assert len(seccomp.program("aarch64")) % 8 == 0
+
+
+def test_memory_that_no_process_has_is_refused():
+    """Its pages would stay after it is unmapped; the usual ways to share memory work."""
+    code = """
+import mmap
+for flags in (mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, 3 | mmap.MAP_ANONYMOUS):
+    try:
+        mmap.mmap(-1, 4096, flags=flags)
+    except OSError as error:
+        print(type(error).__name__)
+mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+try:
+    mmap.mmap(open("/dev/zero", "r+b").fileno(), 4096)
+except OSError as error:
+    print("no map of zero:", isinstance(error, OSError))
+with open("/tmp/file", "w+b") as file:
+    file.truncate(4096)
+    mmap.mmap(file.fileno(), 4096)[:4] = b"mine"
+import multiprocessing
+from multiprocessing import shared_memory
+block = shared_memory.SharedMemory(create=True, size=100)
+block.unlink()
+value = multiprocessing.get_context("fork").Value("i", 7)
+print(value.value)
+"""
+    assert said(code) == ["PermissionError", "PermissionError", "no map of zero: True", "7"]

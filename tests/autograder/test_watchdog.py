@@ -76,20 +76,38 @@ with open(os.path.join(folder, "mine"), "wb") as file:
         file.write(bytes(1_000_000))
 time.sleep(20)
 """
+# Linux shows no memory for a process whose main thread has ended, though the others go on
+HEADLESS_CHILDREN = """
+import ctypes, os, platform, threading, time
+def eat():
+    block = b"x" * 300_000_000
+    time.sleep(20)
+    os._exit(0)
+for _ in range(5):
+    if os.fork() == 0:
+        threading.Thread(target=eat).start()
+        ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)
+time.sleep(20)
+"""
+INTO_THE_LOCKED_SOCKETS = INTO_THE_SOCKETS.replace(
+    "with open", "os.chmod(folder, 0o300)\nwith open"
+)
 
 
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         (CHILDREN_WITH_MEMORY, "it used more than 1 GB of memory"),
+        (HEADLESS_CHILDREN, "it used more than 1 GB of memory"),
         (CHILDREN, "it made more than 60 processes and threads"),
         (THREADS, "it made more than 60 processes and threads"),
         (FILES, "it made more than 300 files"),
         (INTO_THE_SOCKETS, "it wrote into the folder of the kernel's sockets"),
+        (INTO_THE_LOCKED_SOCKETS, "it wrote into the folder of the kernel's sockets"),
         (INTO_THE_SOCKETS.replace("time.sleep(20)", "os.mkdir(folder + '/d'); time.sleep(20)"),
          "it wrote into the folder of the kernel's sockets"),
     ],
-    ids=["memory", "processes", "threads", "files", "sockets", "folder"],
+    ids=["memory", "headless", "processes", "threads", "files", "sockets", "locked", "folder"],
 )  # fmt: skip
 def test_a_breach_ends_the_sandbox_and_is_named(kernel, code, words):
     start = time.monotonic()
