@@ -28,6 +28,7 @@ from .errors import GOES_ON, GraderError
 from .feedback import class_page, student_page
 from .files import FULL, OF_THE_DISK, alone, write_whole
 from .gradebook import Course, record
+from .kernel import MOST_WAITED
 from .limits import Limits
 from .questions import PROJECT, Assignment, find_assignment
 from .results import Finding, Report
@@ -214,7 +215,8 @@ def _grade_all(
             yield student, _for_student(known, student, loaded.findings)
     work = partial(_grade_one, assignment.name, sandboxed, limits)
     wanted = {student: path for student, (path, _) in todo.items()}
-    seconds = limits.notebook_seconds + limits.cell_seconds + limits.test_seconds + MARGIN
+    seconds = limits.notebook_seconds + limits.cell_seconds + limits.test_seconds
+    seconds += MOST_WAITED * seconds + MARGIN
     answers = in_workers(
         wanted,
         work,

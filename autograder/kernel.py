@@ -261,6 +261,10 @@ class Kernel:
     def _waited(self) -> float:
         return 0.0 if self.watchdog is None else self.watchdog.waited()
 
+    def has_company(self) -> bool:
+        """Whether cells have left something running, as far as that can be seen."""
+        return self.watchdog is not None and self.alive and self.watchdog.has_company()
+
     def _death(self, what: str) -> KernelDied:
         self.alive = False
         code = self.process.wait()

@@ -127,13 +127,16 @@ class HiddenTests:
 
     # -- for the walk ---------------------------------------------------------------------------
 
-    def run(self, question_id: str, session: Session) -> QuestionRun:
-        """Run a question's tests."""
+    def run(
+        self, question_id: str, session: Session, out_of_time: Callable[[], StudentError | None]
+    ) -> QuestionRun:
+        """Run a question's tests, each if it is not ``out_of_time`` by then."""
         run = QuestionRun()
         self.session = session
         start = time.monotonic()
         for item in self.items.get(question_id, []):
-            error = self._run_item(item, session)
+            session.calls = []
+            error = out_of_time() or self._run_item(item, session)
             if session.may_be_innocent(error):
                 error = self._try_again(item, session, error)
             self._record(run, item, error)

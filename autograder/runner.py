@@ -186,6 +186,11 @@ class _Walk:
         """Seconds until the notebook's limit, not counting those that the machine ran others."""
         return self.deadline + self.kernel.waited - time.monotonic()
 
+    def _out_of_time(self) -> TimedOut | None:
+        if self._time_left() > 0:
+            return None
+        return TimedOut("the notebook", self.limits.notebook_seconds)
+
     def _revive(self, calm: bool = False) -> None:
         """Bring the kernel back, with the cells that it had run without harm.
 
@@ -214,11 +219,9 @@ class _Walk:
         return None
 
     def _run_tests(self, question: Question, source: str, tests: HiddenTests) -> QuestionRun:
-        if self._time_left() <= 0:
-            return tests.skip(question.id, TimedOut("the notebook", self.limits.notebook_seconds))
         self.kernel.hold_to(self.limits.but(question.limits or {}))
         try:
-            run = tests.run(question.id, self.session)
+            run = tests.run(question.id, self.session, self._out_of_time)
         finally:
             self.kernel.hold_to(self.limits)
         # it may have been written elsewhere, in a module that an own cell imports, say

@@ -72,6 +72,7 @@ class Session:
     calls: list[Call] = field(default_factory=list)
     deadline: float = float("inf")  # of the running test, on the monotonic clock
     waited: float = 0.0  # the kernel's count of seconds that were not the student's, before it
+    company: bool = False  # whether something that earlier cells had left was running at its begin
     why_undefined: dict[str, str] = field(default_factory=dict)
     rescued: Callable[[str], None] = lambda name: None  # told of what was stopped without guilt
     stops: Counter[str] = field(default_factory=Counter)  # how often a function hung or crashed
@@ -80,7 +81,7 @@ class Session:
     def begin_test(self) -> None:
         self.calls, self.parts = [], {}
         self.deadline = time.monotonic() + self.kernel.limits.test_seconds
-        self.waited = self.kernel.waited
+        self.waited, self.company = self.kernel.waited, self.kernel.has_company()
         if self.kernel.alive:
             try:
                 self._ask({"op": "forget"}, "the kernel")
@@ -88,11 +89,13 @@ class Session:
                 self.revive(calm=True)
 
     def may_be_innocent(self, error: Exception | None) -> bool:
-        """Whether the kernel was lost in a call, but perhaps by what an earlier cell had started.
+        """Whether a call was lost, but perhaps by what an earlier cell had started.
 
         The first time that a function is met like that, it deserves a second try.
         """
-        if self.kernel.alive or not isinstance(error, (KernelDied, TimedOut)):
+        if not isinstance(error, (KernelDied, TimedOut)) or (
+            self.kernel.alive and not self.company
+        ):
             return False
         return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
@@ -109,7 +112,6 @@ class Session:
                 self.revive()
             value = self._ask(request, name)
         except StudentError as error:
-            self.stops[name] += isinstance(error, (TimedOut, KernelDied))
             call.error = error
             raise
         call.result = value if _weight(value) <= KEPT else TOO_LARGE
@@ -180,7 +182,11 @@ class Session:
         try:
             frames = self.kernel.request(frames, min(limits.call_seconds, left), name)
         except TimedOut:  # the whole limit, not what was left of it
+            self.stops[name] += 1
             raise TimedOut(name, min(limits.call_seconds, limits.test_seconds)) from None
+        except KernelDied:
+            self.stops[name] += 1
+            raise
         try:
             # no deeper than what the bridge sends, so that all of it can be sent back
             answer = wire.loads(frames, self._handle, wire.MAX_DEPTH + 1)

@@ -67,6 +67,7 @@ class Watchdog(threading.Thread):
         self.own_memory_at_start = own_memory()
         self.files_at_start = sum(self._files(disk) for disk in self.disks)
         self.kernel = min((pid for pid in self._pids() if pid > 1), default=1)
+        self.tasks_at_start = self._tasks()
 
     @staticmethod
     def _hold(undo: contextlib.ExitStack, folder: Path) -> int:
@@ -107,6 +108,19 @@ class Watchdog(threading.Thread):
             return int(self._read(f"{self.kernel}/schedstat").split()[1]) / 1e9
         except (OSError, IndexError, ValueError):
             return 0.0
+
+    def has_company(self) -> bool:
+        """Whether threads or processes run beside the kernel's own: a cell has left them."""
+        with contextlib.suppress(OSError):
+            return self._tasks() > self.tasks_at_start
+        return False
+
+    def _tasks(self) -> int:
+        found = 0
+        for pid in self._pids():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                found += self._threads(pid)
+        return found
 
     # -- one look -------------------------------------------------------------------------------
 

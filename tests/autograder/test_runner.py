@@ -1,12 +1,14 @@
 """Grading one notebook: seeds, scores, statuses, and what is written into it."""
 
+import time
+
 import pytest
 from nbgrader.utils import determine_grade
 
 from autograder import demo
 from autograder.errors import BadSubmission
 from autograder.limits import GB, MB, Limits
-from autograder.runner import grade_file
+from autograder.runner import definitions, grade_file
 
 pytestmark = pytest.mark.slow
 
@@ -241,3 +243,46 @@ def test_a_notebook_under_another_name_is_known_by_its_cells(tmp_path, assignmen
     report = grade_file(path).report
     assert report.assignment == assignment.name
     assert report.score == sum(question.points for question in report.questions)
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("import os\nos.getpid()\nx = 1", "import os\nx = 1"),
+        ("a = 1; print(a); é = 'ü'; b = 2", "a = 1\né = 'ü'\nb = 2"),
+        ("@cached\n@other(1)\ndef f():\n    return 1\nf()", None),
+        ("%matplotlib inline\n!ls\nx = 1", "x = 1"),
+        ("def f(n):\n    raise ValueError('%d'\n        % n)\nf(1)", None),
+        ("text = 'a\x0cb\u2028c'", None),
+        ("x = " + "+".join(["1"] * 900), None),
+        ("x = 0x" + "f" * 5000, None),
+        ("x = f'{1}\t{\"a\"}'", None),
+        ("x = (", ""),
+        ("x = " + "(" * 5000, ""),
+    ],
+    ids=range(11),
+)
+def test_definitions_are_kept_as_they_were_written(source, kept):
+    wanted = source.removesuffix("\nf()").removesuffix("\nf(1)") if kept is None else kept
+    assert definitions(source) == wanted
+
+
+def test_a_notebook_out_of_time_ends_within_its_question(assignment, right_answers, grade_notebook):
+    """what hangs when it is looked at counts as a hang of the function that returned it"""
+    lazy = """
+import time
+class Lazy(list):
+    def __iter__(self):
+        time.sleep(30)
+def conv_forward_naive(x, w, b, conv_param):
+    return [Lazy([0.0])], None
+"""
+    limits = Limits(call_seconds=1, test_seconds=2, cell_seconds=3, notebook_seconds=9)
+    begin = time.monotonic()
+    report = grade_notebook(
+        demo.fill_in(assignment, {**right_answers, "conv_forward_naive": lazy}), limits=limits
+    ).report
+    assert report.question("conv_forward_naive").status in ("timeout", "failed")
+    assert report.question("conv_cost").status == "passed"
+    assert time.monotonic() - begin < 40
+    assert report.grader_errors == ()
