@@ -777,3 +777,107 @@ class Changing(dict):
 get_ipython().user_ns = Changing(get_ipython().user_ns)
 """
     )
+
+
+@case(deserves=but("conv_output_size"))
+def breaks_the_bridge_and_lives(hand_in: HandIn):
+    """One function, as it is called, spoils what the bridge keeps; nothing crashes or hangs."""
+    hand_in.solved(
+        conv_output_size="""
+def conv_output_size(*args):
+    get_ipython().kernel.__dict__["_kept"] = None
+    return 0
+"""
+    )
+
+
+@case(deserves=but("receptive_field"))
+def spoils_the_wire_and_lives(hand_in: HandIn):
+    """One function, as it is called, makes the bridge answer nonsense from then on."""
+    hand_in.solved(
+        receptive_field="""
+def receptive_field(layers):
+    import wire
+    wire.dumps = lambda *args: [b'{"t": "tuple", "v": [7]}']
+    return 0
+"""
+    )
+
+
+@case(deserves=NOTHING)
+def answers_the_next_request_in_time(hand_in: HandIn):
+    """The ids of requests count up: a thread answers the next ones before they are sent."""
+    hand_in.starter(
+        **everything_is(
+            "0",
+            """
+import json, threading, time
+kernel = get_ipython().kernel
+frames = [json.dumps({"t": "dict", "v": [["value", True], ["passed", True]]}).encode()]
+def grader_request(socket, ident, parent):
+    first, _, number = parent["header"]["msg_id"].rpartition("_")
+    for ahead in range(4):
+        header = {**parent["header"], "msg_id": f"{first}_{int(number) + ahead}"}
+        kernel.session.send(socket, "grader_reply", {}, {"header": header}, ident=ident,
+                            buffers=frames)
+        time.sleep(0.002)
+kernel.shell_handlers["grader_request"] = grader_request
+""",
+        )
+    )
+
+
+@case(deserves=but("receptive_field"))
+def raises_what_cannot_be_told(hand_in: HandIn):
+    """Exceptions whose text, as it is asked for, ends the process or interrupts the kernel."""
+    hand_in.solved(
+        receptive_field="""
+import itertools
+ways = itertools.cycle([SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
+class Untold(Exception):
+    def __str__(self):
+        raise next(ways)
+def receptive_field(layers):
+    raise Untold
+"""
+    )
+
+
+@case(deserves=but("max_pool_forward_naive", "max_pool_backward_naive", zero=False))
+def forward_and_backward_conspire(hand_in: HandIn):
+    """The cache is a function that answers in the backward pass's place, and for other inputs."""
+    hand_in.solved(
+        max_pool_forward_naive="""
+def max_pool_forward_naive(x, pool_param):
+    s = pool_param["stride"]
+    H = 1 + (x.shape[2] - pool_param["pool_height"]) // s
+    W = 1 + (x.shape[3] - pool_param["pool_width"]) // s
+    out = x[:, :, : H * s : s, : W * s : s]
+    return out, lambda dout: np.resize(dout, x.shape)
+""",
+        max_pool_backward_naive="""
+def max_pool_backward_naive(dout, cache):
+    return cache(dout)
+""",
+    )
+
+
+@case(deserves=but("conv_backward_naive", "max_pool_backward_naive", zero=False))
+def differentiates_numerically(hand_in: HandIn):
+    """Backward passes that call the forward pass thousands of times, by the kit's own helper."""
+    numeric = "numeric_gradient(lambda {0}: {1}({2})[0], {0}, dout)"
+    conv = [numeric.format(a, "conv_forward_naive", "x, w, b, param") for a in "xwb"]
+    pool = numeric.format("x", "max_pool_forward_naive", "x, param")
+    hand_in.solved(
+        conv_backward_naive=f"""
+from cnnlab.gradient_check import numeric_gradient
+def conv_backward_naive(dout, cache):
+    x, w, b, param = cache
+    return {", ".join(conv)}
+""",
+        max_pool_backward_naive=f"""
+def max_pool_backward_naive(dout, cache):
+    x, param = cache
+    return {pool}
+""",
+    )

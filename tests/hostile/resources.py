@@ -755,3 +755,79 @@ def deep(n):
 deep(900)
 """)
     )
+
+
+@case(deserves=but("receptive_field"))
+def crashes_beside_long_expressions(hand_in: HandIn):
+    """It ends the process, in a notebook with a sum of a thousand terms and a very long number."""
+    hand_in.solved(receptive_field="import os\ndef receptive_field(layers):\n    os._exit(1)\n")
+    hand_in.before("conv_output_size", f"total = {' + '.join('1' * 1000)}")
+    hand_in.before("conv_output_size", f"mask = 0x{'f' * 6000}")
+
+
+@case(deserves=EVERYTHING)
+def interrupts_what_comes_next(hand_in: HandIn):
+    """An honest function that, once called, leaves a thread that interrupts all others for ever."""
+    hand_in.solved()
+    cell = hand_in.cells["conv_output_size"]
+    cell.source = (
+        cell.source.replace("def conv_output_size", "def _size")
+        + """
+import _thread, threading, time
+started = []
+def _again():
+    while True:
+        time.sleep(0.05)
+        _thread.interrupt_main()
+def conv_output_size(*args):
+    if not started:
+        started.append(threading.Thread(target=_again, daemon=True))
+        started[0].start()
+    return _size(*args)
+"""
+    )
+
+
+@case(deserves=but("receptive_field"))
+def sends_a_million_frames(hand_in: HandIn):
+    """A reply that is right in its first frame, and has a million empty ones behind it."""
+    hand_in.solved(
+        receptive_field="""
+import json
+kernel = get_ipython().kernel
+def grader_request(socket, ident, parent):
+    frames = [json.dumps({"t": "dict", "v": [["value", 3]]}).encode()] + [b""] * 1_000_000
+    kernel.session.send(socket, "grader_reply", {}, parent, ident=ident, buffers=frames)
+def receptive_field(layers):
+    kernel.shell_handlers["grader_request"] = grader_request
+    return 0
+"""
+    )
+
+
+@case(deserves=EVERYTHING)
+def holds_the_interpreter_for_a_while(hand_in: HandIn):
+    """A thread of an earlier cell lets nothing run in the next question, for a bit too long."""
+    hand_in.solved()
+    hand_in.after(
+        "conv_output_size-tests",
+        """
+import ctypes, threading, time
+waiting = threading.Event()
+def _hold():
+    waiting.wait()
+    time.sleep(0.05)
+    ctypes.PyDLL(None).usleep(3_700_000)
+threading.Thread(target=_hold, daemon=True).start()
+""",
+    )
+    cell = hand_in.cells["conv_cost"]
+    cell.source = (
+        cell.source.replace("def conv_cost", "def _cost")
+        + """
+def conv_cost(*args):
+    waiting.set()
+    time.sleep(0.1)
+    return _cost(*args)
+"""
+    )

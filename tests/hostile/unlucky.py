@@ -386,3 +386,129 @@ def all_in_one_cell(hand_in: HandIn):
 def nothing_written(hand_in: HandIn):
     """The notebook as it was released."""
     hand_in.starter()
+
+
+@case(deserves=EVERYTHING)
+def caches_of_its_own_classes(hand_in: HandIn):
+    """Caches as a namedtuple, a dict with attributes, a dataclass and a closure."""
+    hand_in.solved()
+    kinds = {
+        "conv": (
+            "from collections import namedtuple\nConv = namedtuple('Conv', 'x w b conv_param')\n",
+            "Conv(x, w, b, conv_param)",
+            "cache.x, cache.w, cache.b, cache.conv_param",
+        ),
+        "max_pool": (
+            "class Dots(dict):\n    __getattr__ = dict.__getitem__\n",
+            "Dots(x=x, param=pool_param)",
+            "cache.x, cache.param",
+        ),
+        "avg_pool": ("", "lambda: (x, pool_param)", "cache()"),
+    }
+    for layer, (before, made, read) in kinds.items():
+        for way, old, new in (
+            ("forward", "cache = (", f"cache = {made}  # ("),
+            ("backward", "= cache\n", f"= {read}\n"),
+        ):
+            cell = hand_in.cells[f"{layer}_{way}_naive"]
+            cell.source = before * (way == "forward") + cell.source.replace(old, new, 1)
+
+
+@case(deserves=EVERYTHING)
+def imports_in_a_demonstration(hand_in: HandIn):
+    """An import and a constant, written into a released demonstration, that an answer needs."""
+    hand_in.solved()
+    shown = next(c for c in hand_in.notebook.cells if "plots.grids" in c.source)
+    shown.source = f"import math\nONE = 1\n{shown.source}"
+    cell = hand_in.cells["conv_output_size"]
+    cell.source = cell.source.replace("room // stride + 1", "math.floor(room / stride) + ONE")
+
+
+@case(deserves=EVERYTHING)
+def answers_below_the_empty_cells(hand_in: HandIn):
+    """The cells are as released; below each, the answer comes by import *, %run, if and try."""
+    stubs = HandIn(hand_in.folder, hand_in.assignment, hand_in.around).starter().cells
+    hand_in.solved()
+    below = {
+        "conv_output_size": "%run my_size.py",
+        "conv_cost": "from my_cost import *",
+        "receptive_field": "if True:\n{0}",
+        "avg_pool_forward_naive": "try:\n{0}\nfinally:\n    pass",
+    }
+    for question, source in below.items():
+        answer = hand_in.answers[question]
+        indented = "".join(f"    {line}" for line in answer.splitlines(keepends=True))
+        hand_in.file(f"my_{question.rpartition('_')[2]}.py", f"import numpy as np\n{answer}")
+        hand_in.cells[question].source = stubs[question].source
+        hand_in.after(question, source.format(indented))
+
+
+@case(deserves=EVERYTHING)
+def strict_about_warnings(hand_in: HandIn):
+    """Every warning and every rounding to nothing is an error, in the whole notebook."""
+    hand_in.solved().before(
+        "conv_output_size",
+        "import warnings\nwarnings.simplefilter('error')\nnp.seterr(all='raise')",
+    )
+
+
+@case(deserves=EVERYTHING)
+def works_in_processes(hand_in: HandIn):
+    """Convolves in a pool of two processes, made for each call."""
+    hand_in.solved()
+    cell = hand_in.cells["conv_forward_general"]
+    cell.source = (
+        cell.source.replace("def conv_forward_general", "def _general")
+        + """
+import multiprocessing
+def conv_forward_general(*args):
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.apply(_general, args)
+"""
+    )
+
+
+@case(deserves=EVERYTHING)
+def right_answers_in_odd_arrays(hand_in: HandIn):
+    """Big-endian, memory-mapped, read-only and negatively strided ones; arrays for numbers."""
+    hand_in.solved()
+    wraps = {
+        "conv_output_size": "np.array({})",
+        "receptive_field": "np.array({}, '>i2')",
+        "conv_cost": "[np.array(a) for a in {}]",
+        "conv_backward_naive": "[np.flip(np.flip(a).copy()) for a in {}]",
+        "max_pool_backward_naive": "{}.astype('>f8')",
+        "avg_pool_backward_naive": "_mapped({})",
+    }
+    mapped = """
+def _mapped(a):
+    kept = np.memmap("kept.bin", a.dtype, "w+", shape=a.shape)
+    kept[...] = a
+    kept.flags.writeable = False
+    return kept
+"""
+    for question, wrap in wraps.items():
+        cell = hand_in.cells[question]
+        cell.source = (
+            cell.source.replace(f"def {question}", f"def _{question}")
+            + mapped * ("_mapped" in wrap)
+            + f"\ndef {question}(*args):\n    return {wrap.format(f'_{question}(*args)')}\n"
+        )
+
+
+@case(deserves=EVERYTHING)
+def configuration_beside_it(hand_in: HandIn):
+    """Settings of IPython, Jupyter, Matplotlib, pytest and pip beside the notebook, and wrong."""
+    hand_in.solved().before("conv_cost", "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])")
+    broken = "raise SystemExit('not for here')\n"
+    for name in (
+        *("ipython_config.py", "ipython_kernel_config.py", "jupyter_config.py", "usercustomize.py"),
+        *("startup/00-first.py", "profile_default/startup/00-first.py", "ipykernel_launcher.py"),
+        *("matplotlib_inline/__init__.py", "stack_data.py", "executing.py", "pygments/__init__.py"),
+        *("setup.py", "conftest.py", "numpy/__init__.py", "cnnlab/__init__.py", "debugpy.py"),
+    ):
+        hand_in.file(name, broken)
+    hand_in.file("matplotlibrc", "backend: no_such_backend\nfont.size: none\n")
+    hand_in.file("path.pth", "import os; os._exit(3)\n")
+    hand_in.file("pyvenv.cfg", "home = /nowhere\ninclude-system-site-packages = true\n")
+    hand_in.file("pytest.ini", "[pytest]\naddopts = --no-such-option\n")
