@@ -16,6 +16,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -198,8 +199,8 @@ def _grade(
 
 
 @contextlib.contextmanager
-def _class_progress() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """Bars that say how far a class is, and below them what it waits for."""
+def _class_progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """A bar that says how far a class is, and below it what it waits for."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -209,13 +210,10 @@ def _class_progress() -> Iterator[tuple[Callable[[str, int, int], None], Callabl
     bars = Progress(*columns, console=complain)
     waiting = Text()
     with Live(Group(bars, waiting), console=complain, transient=True):
-        tasks = {
-            "graded": bars.add_task("grading", total=None),
-            "recorded": bars.add_task("recording", total=None, visible=False),
-        }
+        task = bars.add_task("grading", total=None)
 
-        def progress(phase: str, done: int, total: int) -> None:
-            bars.update(tasks[phase], completed=done, total=total, visible=True)
+        def progress(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
 
         def tell(words: str) -> None:
             waiting.plain = f"waiting: {_printable(words)}" if words else ""
@@ -255,7 +253,7 @@ def print_report(report: Report) -> None:
             mark = "[green]✓[/]" if test.passed else "[red]✗[/]"
             console.print(f"    {mark} {_plain(test.name)}")
             if test.message:
-                console.print(f"      [dim]{_plain(test.message)}[/]")
+                console.print(Padding(f"[dim]{_plain(test.message)}[/]", (0, 0, 0, 6)))
         if question.misconception:
             console.print(
                 f"    [yellow]It looks like: {in_words(question.misconception)}.[/] "
@@ -263,7 +261,7 @@ def print_report(report: Report) -> None:
             )
     for kind, findings in by_kind(report.autopsy).items():
         for finding in findings:
-            console.print(f"[yellow]{kind}:[/] {_plain(finding.text)}")
+            console.print(f"[yellow]{kind}:[/] {_plain(_one_line(finding.text))}")
     for error in report.grader_errors:
         complain.print(f"[red]the grader itself failed:[/] {_plain(error)}")
     console.print(
@@ -327,9 +325,9 @@ def _print_autopsy(reports: list[Report], out: Console) -> None:
         out.print(f"  [dim]and {len(odd) - ODD_SHOWN} more: see the class page[/]")
 
 
-def _one_line(text: str, length: int) -> str:
+def _one_line(text: str, length: int | None = None) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return text if length is None or len(text) <= length else text[: length - 1] + "…"
 
 
 def _named(report: Report) -> str:
@@ -368,7 +366,7 @@ def main() -> None:
         app()
     except GraderError as error:
         with contextlib.suppress(OSError):
-            complain.print(f"[red]autograder:[/] {escape(str(error))}")
+            complain.print(f"[red]autograder:[/] {_plain(str(error))}")
         sys.exit(2)
     except OSError as error:
         if error.errno not in OF_THE_TERMINAL:

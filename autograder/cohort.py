@@ -1,4 +1,4 @@
-"""Many submissions: graded in parallel, remembered, then recorded in nbgrader's gradebook.
+"""Many submissions: graded in parallel, remembered, and recorded in nbgrader's gradebook.
 
 Grading is pure: a notebook in, a report and an executed notebook out. So it runs in a pool of
 processes, and its results are kept by a hash of all that they depend on. Recording is nbgrader's:
@@ -62,12 +62,12 @@ def grade_class(
     sandboxed: bool = True,
     fresh: bool = False,
     limits: Limits | None = None,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Callable[[int, int], None] = lambda *_: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> ClassResult:
     """Grade ``submitted/`` into the gradebook, and write the feedback pages.
 
-    ``progress(phase, done, total)`` is called after each step; ``tell(text)`` where the person who
+    ``progress(done, total)`` is called after each submission; ``tell(text)`` where the person who
     waits should know why, and with "" when that is over. One submission's failure is told in the
     result, and stops nobody else's. A run that was killed at any moment is finished by the next.
     """
@@ -84,22 +84,19 @@ def grade_class(
         grading = _grade_all(
             paths, assignment, workers, sandboxed, memory, fresh, limits, result, tell
         )
-        graded: dict[str, Graded] = {}
         with contextlib.closing(grading):  # ends the workers, whatever happens here
-            for student, outcome in grading:
+            for done, (student, outcome) in enumerate(grading, 1):
+                problem = outcome
+                # while the workers go on; and no more than one notebook is held in memory
                 if isinstance(outcome, Graded):
-                    graded[student] = outcome
+                    with finishing():  # Ctrl-C waits for the end of this: nobody is half recorded
+                        problem = _record(course, assignment, student, outcome, sandboxed, tell)
+                if problem:
+                    result.failures[student] = problem
                 else:
-                    result.failures[student] = outcome
-                progress("graded", len(graded) + len(result.failures), len(paths))
-        for done, student in enumerate(sorted(graded), 1):
-            with finishing():  # Ctrl-C waits for the end of this: nobody is half recorded
-                problem = _record(course, assignment, student, graded[student], sandboxed, tell)
-            if problem:
-                result.failures[student] = problem
-            else:
-                result.reports.append(graded[student].report)
-            progress("recorded", done, len(graded))
+                    result.reports.append(outcome.report)
+                progress(done, len(paths))
+        result.reports.sort(key=lambda report: report.student)
         if not students:
             result.failures |= course.misplaced(assignment)
         result.page = _write_pages(course, assignment, result)
@@ -159,7 +156,8 @@ class Memory:
 def _to_text(graded: Graded) -> str:
     """What is remembered, and what comes back from a worker."""
     return json.dumps(
-        {"report": graded.report.to_json(), "notebook": nbformat.writes(graded.notebook)}
+        {"report": graded.report.to_json(), "notebook": nbformat.writes(graded.notebook)},
+        ensure_ascii=False,
     )
 
 

@@ -67,10 +67,13 @@ def install() -> None:
 
 def submitted_folders(coursedir: CourseDirectory, assignment: Assignment) -> dict[str, Path]:
     """Student -> the folder that they handed in. One without a notebook counts as handed in."""
+    pattern = _pattern(coursedir, assignment)
+    # what may not be looked into counts too: reading it will say so
+    shut = [f / assignment.name for f in _matching(pattern.parent) if not os.access(f, os.X_OK)]
     return {
         folder.parent.name: folder
-        for folder in _matching(_pattern(coursedir, assignment))
-        if folder.is_dir() and not folder.parent.name.startswith(".")
+        for folder in [*_matching(pattern), *shut]
+        if (folder in shut or folder.is_dir()) and not folder.parent.name.startswith(".")
     }
 
 

@@ -272,8 +272,8 @@ def main(root: Path) -> int:
     course = write_course(root, assignment, make_class(assignment))
     with complain.status("") as status:
 
-        def show(phase: str, done: int, total: int) -> None:
-            status.update(f"{phase} {done} of {total}")
+        def show(done: int, total: int) -> None:
+            status.update(f"graded {done} of {total}")
 
         result = grade_class(course, assignment, progress=show)
     print_class(result.reports)

@@ -250,11 +250,20 @@ class _Chosen:
     def __init__(self, findings: list[Finding], notebook: str):
         self.files: Files = {}
         self.findings, self.bytes = findings, 0
-        self.not_files = NOT_FILES | {notebook}  # where the graded copy puts its own
+        # where the graded copy, and nbgrader's feedback, put their own
+        self.not_files = NOT_FILES | {notebook, f"{notebook.removesuffix('.ipynb')}.html"}
 
     def wants(self, relative: str) -> bool:
         first = relative.split("/")[0]
-        return not (_is_hidden(relative) or is_notebook(relative) or first in self.not_files)
+        if _is_hidden(relative) or is_notebook(relative) or first in self.not_files:
+            return False
+        if not relative.isprintable():  # nbgrader's log would bring it to the terminal as it is
+            text = (
+                f"{relative[:200]!a} was left out: its name holds characters that no list can show."
+            )
+            self.findings.append(Finding("left out", text))
+            return False
+        return True
 
     def take(self, relative: str, file: Path | Packed, size: int) -> bool:
         self.bytes += size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import nbformat
@@ -12,6 +13,7 @@ import nh3
 from .results import writable
 
 TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture from elsewhere would tell who reads the page, when
+CONTROL = re.compile(r"[^\n\t\r\b\x1b\x20-\x7e\x80-\U0010ffff]")
 MAX_OUTPUTS = 100
 MAX_HTML = 64 << 10  # characters
 MAX_IMAGE = 4 << 20  # characters of base64, of all of a cell's images together
@@ -27,7 +29,7 @@ class Outputs:
 
     @property
     def used(self) -> int:
-        """Characters that were kept, of text and images."""
+        """Bytes that were kept, of text and images."""
         return self._given - self.left - self.images
 
     def add(self, message: dict) -> None:
@@ -85,7 +87,7 @@ class Outputs:
     def _clean(self, page: str) -> str:
         """HTML without what is active; nothing, where closing all its tags makes it too long."""
         cleaned = nh3.clean(page, tags=TAGS)
-        grown = max(0, len(cleaned) - len(page))
+        grown = max(0, _size(cleaned) - _size(page))
         if grown > self.left:
             return ""
         self.left -= grown
@@ -93,11 +95,13 @@ class Outputs:
 
     def _take(self, text: str) -> str:
         """The part of the text that there is still room for."""
-        if len(text) > self.left:
-            text = text[: self.left] + ("" if self.full else "\n[… cut by the grader: too long]\n")
+        if _size(text) > self.left:
+            while (size := _size(text)) > self.left:
+                text = text[: len(text) * self.left // size]
+            text += "" if self.full else "\n[… cut by the grader: too long]\n"
             self.left, self.full = 0, True
         else:
-            self.left -= len(text)
+            self.left -= _size(text)
         return text
 
     def _room(self) -> bool:
@@ -105,7 +109,13 @@ class Outputs:
 
 
 def _writable(value: Any) -> str:
-    return writable(str(value))
+    """Without control characters but those of terminals: JSON writes each of them as six bytes."""
+    return CONTROL.sub("�", writable(str(value)))
+
+
+def _size(text: str) -> int:
+    """Bytes in a notebook's file, about."""
+    return len(text.encode()) + 5 * text.count("\x1b")
 
 
 def _is_base64(text: str) -> bool:

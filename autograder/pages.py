@@ -21,7 +21,9 @@ from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandle
 from pygments.token import STANDARD_TYPES
 from traitlets import Bool
 
-MAX_RENDERED = 50_000  # characters; longer Markdown, which no person writes, is shown as it is
+# Characters of Markdown, of a cell and of a page, that are rendered: it takes time that grows with
+# the square of the length. What is longer, which no person writes, is shown as it is.
+MAX_RENDERED, MAX_PAGE = 10_000, 200_000
 NAMES = ("student", "first_name", "last_name", "notebook_path")  # in the Formgrader's resources
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
 LINK = re.compile(r"(https?://|mailto:|#)", re.I)  # no file of the student's, no script
@@ -51,10 +53,12 @@ class SafeHTMLExporter(HTMLExporter):
     """nbconvert's, for nbgrader's templates: they do not clean Markdown, nor escape names."""
 
     sanitize_html = Bool(True).tag(config=True)
+    _rendered = 0  # characters of this page's Markdown
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        if len(source) > MAX_RENDERED:
+        self._rendered += len(source)
+        if len(source) > MAX_RENDERED or self._rendered > MAX_PAGE:
             return f"<pre>{escape(source)}</pre>"
         return clean_markdown(super().markdown2html(context, source))
 
@@ -64,6 +68,7 @@ class SafeHTMLExporter(HTMLExporter):
         yield "strip_files_prefix", lambda html: html
 
     def from_notebook_node(self, nb: Any, resources: dict | None = None, **kw: Any) -> tuple:
+        self._rendered = 0
         names = {name: escape(resources[name]) for name in NAMES if (resources or {}).get(name)}
         return super().from_notebook_node(nb, {**(resources or {}), **names}, **kw)
 

@@ -227,9 +227,15 @@ def _put_back_imports(
     code = [i for i, cell in enumerate(restored) if cell.cell_type == "code"]
     first = next((i for i in code if "nbgrader" in restored[i].metadata), len(restored))
     there: set[str] = set()
+    released = {cell.source.strip() for cell in release.cells}
+    said: set[str] = set()
     for index in code:
         if index < first:
-            there |= reader.bound(restored[index].source)
+            names = reader.bound(restored[index].source)
+            said |= names
+            # a cell that was changed may stop in its first line: then it binds none of them
+            if restored[index].source.strip() in released:
+                there |= names
     place = min([*code, first])
     for cell in release.cells:
         if cell.cell_type != "code" or "nbgrader" in cell.metadata or "tags" in cell.metadata:
@@ -238,10 +244,10 @@ def _put_back_imports(
         if lacking:
             restored.insert(place, _copy(cell))
             place += 1
-            text = (
-                f"The imports of {', '.join(sorted(lacking))} were put back before all questions."
-            )
-            findings.append(Finding("repaired", text))
+            gone = ", ".join(sorted(lacking - said))
+            if gone:
+                text = f"The imports of {gone} were put back before all questions."
+                findings.append(Finding("repaired", text))
 
 
 # -- which cell answers which question --------------------------------------------------------

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from . import submission as submissions
 from .diagnose import MISCONCEPTIONS, diagnose, hint, load_misconceptions
-from .errors import BadSubmission, StudentError, StudentRaised, TimedOut
+from .errors import BadSubmission, StudentError, StudentRaised, TimedOut, UnreadableResult
 from .feedback import question_html, question_text
 from .kernel import CellRun, Kernel
 from .limits import Limits
@@ -30,6 +30,7 @@ DEFINITIONS = (
     *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
     *(ast.Assign, ast.AnnAssign),
 )
+LEFT_UNSOUND = (TimedOut, UnreadableResult)  # after these, a kernel may live on, and be broken
 NOT_WRITTEN = "Not written yet: the cell is as it was released."
 
 
@@ -155,9 +156,14 @@ class _Walk:
                 run = again
                 self._rescued("a cell")
         cell.outputs = run.outputs
-        why = f"{run.ename}{self.limits.explain(run.ename, run.evalue)}"
+        words = f"{run.ename}: {run.evalue[:200]}" if run.evalue else run.ename
+        why = words + self.limits.explain(run.ename, run.evalue)
         if run.status in ("ok", "error"):
             self.ran.append(cell)
+            if run.ename in ("ImportError", "ModuleNotFoundError") and not grade_id:
+                # what the rest of it would have bound is missing in the answers
+                text = f"A cell of imports stopped half way: {words}."
+                self.findings.append(Finding("noticed", text))
         else:
             first_line = cell.source.strip().splitlines()[0][:60]
             text = f"A cell was stopped because {run.why}. It begins with “{first_line}”."
@@ -224,6 +230,8 @@ class _Walk:
             run = tests.run(question.id, self.session, self._out_of_time)
         finally:
             self.kernel.hold_to(self.limits)
+        if self.kernel.alive and any(isinstance(e, LEFT_UNSOUND) for e in run.errors):
+            self._revive()  # what was broken in there must not meet the next question
         # it may have been written elsewhere, in a module that an own cell imports, say
         if source.strip() == self.stubs.get(question.id, "").strip() and _not_attempted(run):
             return tests.skip(

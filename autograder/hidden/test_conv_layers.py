@@ -15,6 +15,9 @@ from solutions import arithmetic, convolution, pooling
 
 # sums of products in single precision, whatever their order
 SINGLE = {"rtol": 1e-4, "atol": 1e-5}
+# A backward pass by numeric differences is no backward pass. So far from zero, small steps drown in
+# rounding; and loops over the lecture's image, twice for each of its numbers, take minutes.
+LECTURE, FAR = (3, 32, 32), 1e7
 
 
 # --- the lecture's arithmetic ---------------------------------------------------------------------
@@ -293,6 +296,19 @@ class TestConvBackwardNaive:
         actual, expected = self.gradients(student, rng, (5, 6), (3, 2), 1, 1)
         assert_close(actual["db"], expected["db"], name="db")
 
+    def test_derived(self, student, rng):
+        """an image of the lecture's size whose numbers are large: differences will not do"""
+        x, w, b = draw_layer(rng, (1, *LECTURE), (1, 3, 3, 3))
+        x += FAR
+        param = {"stride": 1, "pad": 1}
+        out, right_cache = convolution.conv_forward_naive(x, w, b, param)
+        dout = rng.standard_normal(out.shape)
+        cache = own_cache(student, "conv_forward_naive", x, w, b, param)
+        dx, dw, _ = unpack(student.conv_backward_naive(dout, cache), "dx", "dw", "db")
+        right_dx, right_dw, _ = convolution.conv_backward_naive(dout, right_cache)
+        assert_close(dx, right_dx, name="dx")
+        assert_close(dw, right_dw, name="dw")
+
 
 # --- pooling --------------------------------------------------------------------------------------
 
@@ -382,6 +398,11 @@ class TestMaxPoolBackwardNaive:
         x = draw_images(rng, (4, 6), low=-2, high=-1)
         check_pool_backward(student, "max", self.references, rng, x, pool_param((2, 2), 2))
 
+    def test_derived(self, student, rng):
+        """images of the lecture's size, of numbers that are large and close: differences fail"""
+        x = draw_images(rng, LECTURE[1:], low=FAR, high=FAR + 1e-3)
+        check_pool_backward(student, "max", self.references, rng, x, pool_param((2, 2), 2))
+
 
 @question("avg_pool_forward_naive", points=3)
 class TestAvgPoolForwardNaive:
@@ -410,6 +431,11 @@ class TestAvgPoolBackwardNaive:
         """windows of many kinds"""
         x = draw_images(rng, hw)
         check_pool_backward(student, "avg", self.references, rng, x, pool_param(window, stride))
+
+    def test_derived(self, student, rng):
+        """images of the lecture's size whose numbers are large: differences will not do"""
+        x = draw_images(rng, LECTURE[1:], low=FAR, high=FAR + 1)
+        check_pool_backward(student, "avg", self.references, rng, x, pool_param((2, 2), 2))
 
 
 # --- extra credit ---------------------------------------------------------------------------------

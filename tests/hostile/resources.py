@@ -370,7 +370,7 @@ finally:
     )
 
 
-@case(deserves=BUT_ONE, says="(?i)memory|GB", bomb=True)
+@case(deserves=BUT_ONE, says="(?i)memory|GB|longer", bomb=True)  # as above
 def takes_memory_by_many_processes(hand_in: HandIn):
     """12 processes of 500 MB each: none of them takes more than it may, together they do."""
     hand_in.solved(
@@ -496,7 +496,9 @@ def forks(hand_in: HandIn):
         **does(
             """
 import mmap, os
-count = mmap.mmap(-1, 8)
+with open("count", "w+b") as file:
+    file.truncate(8)
+    count = mmap.mmap(file.fileno(), 8)
 made = np.frombuffer(count, np.int64)
 while _on() and made[0] < 3000:
     try:
@@ -512,13 +514,14 @@ while _on():
     )
 
 
-@case(deserves=BUT_ONE, says="(?i)process|task|thread|longer than", bomb=True)
+@case(deserves=BUT_ONE, says="(?i)process|task|thread", bomb=True)
 def starts_threads(hand_in: HandIn):
     """3,000 threads that wait."""
     hand_in.solved(
         **does(
             """
 import threading
+threading.stack_size(1 << 16)
 def wait():
     while _on():
         time.sleep(0.5)

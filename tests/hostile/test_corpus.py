@@ -381,7 +381,8 @@ class TestWholeRun:
 
 def in_terminal(student: str) -> str:
     """A student's name as the terminal shows it: without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "�" for c in student)
+    shown = "".join(c if c.isprintable() else "�" for c in student)
+    return shown[:39]  # where it is longer, it ends in a …
 
 
 def check_gradebook(run: Run) -> None:
