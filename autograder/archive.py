@@ -62,21 +62,21 @@ def unpack(name: str, data: bytes, findings: list[Finding]) -> dict[str, Packed]
             reason = contents if isinstance(contents, str) else _clash(called, found, folders)
             if not reason:
                 try:
-                    packed = contents(left)
+                    # what is damaged may have taken as long as the limit allows: ever less of it
+                    packed = contents(limit := left >> damaged)
+                    if len(packed.data) > limit:
+                        raise BadSubmission(_too_large(name))
+                except BadSubmission:
+                    raise
                 except Exception as error:  # it goes through decompressors, with any bytes
                     reason, damaged = f"it is damaged ({str(error)[:80]})", damaged + 1
-            if damaged > MAX_DAMAGED:  # each may have been as long to read as the limit allows
+            if damaged > MAX_DAMAGED:
                 raise BadSubmission(f"{name} is damaged. Hand in the notebook as it is.")
             if reason:
                 text = f"{writable(member)[:200]} in {name} was left out: {reason}."
                 findings.append(Finding("left out", text))
                 continue
             left -= len(packed.data)
-            if left < 0:
-                raise BadSubmission(
-                    f"{name} unpacks to more than {MAX_UNPACKED >> 20} MB. "
-                    "Hand in the notebook as it is, without large files."
-                )
             if called in found:
                 text = f"{called} is in {name} more than once. The last one counts."
                 findings.append(Finding("repaired", text))
@@ -90,6 +90,13 @@ def unpack(name: str, data: bytes, findings: list[Finding]) -> dict[str, Packed]
             raise BadSubmission(f"{text} Hand in the notebook as it is.") from None
         findings.append(Finding("repaired", f"{text} {len(found)} files of it were saved."))
     return found
+
+
+def _too_large(name: str) -> str:
+    return (
+        f"{name} unpacks to more than {MAX_UNPACKED >> 20} MB. "
+        "Hand in the notebook as it is, without large files."
+    )
 
 
 def _clash(called: str | None, found: dict[str, Packed], folders: set[str]) -> str:

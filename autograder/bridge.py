@@ -58,13 +58,22 @@ class GraderKernel(IPythonKernel):
 
     def _answer(self, frames: list[bytes]) -> list[bytes]:
         kept = self.__dict__.setdefault("_kept", {})
+        results = self.__dict__.setdefault("_results", {})
 
         def keep(obj: object) -> dict:
             handle_id = len(kept) + 1
             kept[handle_id] = obj
             return {"t": "handle", "id": handle_id, "type": type(obj).__name__[:100]}
 
-        request = wire.loads(frames, lambda reference: kept[reference["id"]])
+        def resolve(reference: dict) -> object:
+            if reference["t"] == "handle":
+                return kept[reference["id"]]
+            value = results[reference["call"]]
+            for step, key in reference["path"]:
+                value = getattr(value, key) if step == "attr" else value[key]
+            return value
+
+        request = wire.loads(frames, resolve)
         depth = wire.SHALLOW
         match request["op"]:
             case "call":
@@ -73,7 +82,7 @@ class GraderKernel(IPythonKernel):
                     if target not in self.shell.user_ns:
                         return wire.dumps({"missing": target})
                     target = self.shell.user_ns[target]
-                value = target(*request["args"], **request["kwargs"])
+                value = results[request["number"]] = target(*request["args"], **request["kwargs"])
             case "put":
                 boxed = Boxed(request["value"])  # a plain array too is to stay here
                 return wire.dumps({"value": boxed}, lambda box: keep(box.value))
@@ -87,6 +96,7 @@ class GraderKernel(IPythonKernel):
                 value = len(request["of"])
             case "forget":
                 kept.clear()
+                results.clear()
                 value = None
         return wire.dumps({"value": value}, keep, depth + 1)
 

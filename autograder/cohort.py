@@ -32,7 +32,7 @@ from .kernel import MOST_WAITED
 from .limits import Limits
 from .questions import PROJECT, Assignment, find_assignment
 from .results import Finding, Report
-from .runner import Graded, grade
+from .runner import Graded, grade, seed_of
 from .sandbox import check_sandbox, remove_leftovers
 from .signals import finishing
 from .workers import in_workers
@@ -218,7 +218,7 @@ def _grade_all(
     answers = in_workers(
         wanted,
         work,
-        workers or os.cpu_count() or 1,
+        workers or len(os.sched_getaffinity(0)),  # a container may have fewer than the machine
         seconds,
         lambda who: tell(_who_takes_long(who)),
     )
@@ -227,8 +227,9 @@ def _grade_all(
             if answer.result is None:
                 yield student, answer.problem
                 continue
-            graded = _from_text(answer.result)
-            memory.keep(todo[student][1], sandboxed, graded)
+            graded, digest = _from_text(answer.result), todo[student][1]
+            if graded.report.seed == seed_of(digest):  # it has not changed meanwhile
+                memory.keep(digest, sandboxed, graded)
             yield student, graded
     tell("")
 

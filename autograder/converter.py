@@ -31,7 +31,7 @@ from traitlets import Dict
 
 from . import submission as submissions
 from .archive import is_archive
-from .database import check_points, register
+from .database import check_points, put_alembic_on_the_path, register
 from .errors import GraderError
 from .files import held_folder, left_over, write_whole
 from .folder import is_notebook
@@ -61,6 +61,7 @@ class Work:
 
 def install() -> None:
     """Let nbgrader's command line and its API (so the Formgrader too) use this Autograde."""
+    put_alembic_on_the_path()
     nbgrader.apps.api.Autograde = Autograde
     nbgrader.apps.autogradeapp.Autograde = Autograde
 
@@ -111,7 +112,7 @@ def _matching(pattern: Path) -> list[Path]:
 
 def why_refused(student: str, folder: Path | None = None) -> str | None:
     """What is wrong with a student's folder: a link, or a name that no gradebook can hold."""
-    if folder is not None and folder.is_symlink():
+    if folder is not None and (folder.is_symlink() or folder.parent.is_symlink()):
         return "the folder is a link, which may lead to another's work. Put a folder in its place."
     advice = "Rename the folder in submitted/, and grade it again."
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in student):
@@ -194,7 +195,9 @@ class Autograde(NbGraderAutograde):
         with self._noting(student_id):
             path = self.folders[student_id] / f"{self.assignment.notebook}.ipynb"
             submission = submissions.load_or_empty(path, self.assignment)
-            known = self.graded is not None and self.graded.report.seed == seed_of(submission)
+            known = self.graded is not None and self.graded.report.seed == seed_of(
+                submission.digest()
+            )
             self.work = Work(submission, self.graded if known else None, self.sandboxed)
             self._lay_out(submission, path, staged)
             wanted = super().init_destination(assignment_id, student_id)

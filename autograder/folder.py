@@ -16,7 +16,7 @@ from .results import Finding, writable
 
 MAX_FILES, MAX_FILES_BYTES = 200, 32 << 20
 MAX_FOLDERS = 20  # one inside the other
-MAX_CANDIDATES = 20  # notebooks that are looked into, and archives
+MAX_CANDIDATES, MAX_ARCHIVES = 20, 5  # notebooks that are looked into, and archives
 MAX_ENTRIES = 20_000  # of any kind, in all folders together
 NOT_FILES = {"report.json", "timestamp.txt"}  # ours, and nbgrader's
 # a module of this name beside the notebook hides the one that its imports mean
@@ -91,7 +91,7 @@ def read_file(path: Path, findings: list[Finding]) -> Read:
 
 def _in_folder(path: Path, count: CountAnswers) -> Iterator[HandedIn]:
     """The assignment's notebooks below the folder, other than the one at ``path``."""
-    left, tried = 2 * MAX_NOTEBOOK, 0
+    left, tried = MAX_NOTEBOOK, 0
     for file in _walk(path.parent, []):
         if not is_notebook(file.name) or file == path or tried >= MAX_CANDIDATES:
             continue
@@ -119,7 +119,7 @@ def _in_folder(path: Path, count: CountAnswers) -> Iterator[HandedIn]:
 def _in_archives(path: Path, count: CountAnswers, findings: list[Finding]) -> Iterator[HandedIn]:
     archives = [file for file in _walk(path.parent, []) if is_archive(file.name)]
     left = MAX_UNPACKED  # for all of them: what is found is held in memory
-    for file in archives[:MAX_CANDIDATES]:
+    for file in archives[:MAX_ARCHIVES]:
         told: list[Finding] = []
         try:
             packed = unpack(file.name, _read_regular_file(file), told)

@@ -10,12 +10,13 @@ from typing import Any
 import nbformat
 import nh3
 
+from .markup import clean
 from .results import writable
 
 TAGS = nh3.ALLOWED_TAGS - {"img"}  # a picture from elsewhere would tell who reads the page, when
-CONTROL = re.compile(r"[^\n\t\r\b\x1b\x20-\x7e\x80-\U0010ffff]")
+CONTROL = re.compile(r"[^\n\t\r\b\x1b\x20-\x7e\xa0-\U0010ffff]")
 MAX_OUTPUTS = 100
-MAX_HTML = 64 << 10  # characters
+MAX_HTML = 32 << 10  # characters
 MAX_IMAGE = 4 << 20  # characters of base64, of all of a cell's images together
 
 
@@ -86,7 +87,7 @@ class Outputs:
 
     def _clean(self, page: str) -> str:
         """HTML without what is active; nothing, where closing all its tags makes it too long."""
-        cleaned = nh3.clean(page, tags=TAGS)
+        cleaned = clean(page, tags=TAGS) or ""
         grown = max(0, _size(cleaned) - _size(page))
         if grown > self.left:
             return ""

@@ -42,11 +42,11 @@ class Graded:
     notebook: NotebookNode
 
 
-def seed_of(submission: Submission) -> int:
+def seed_of(digest: str) -> int:
     """The seed that a submission's inputs are drawn with: the same work, the same inputs."""
     # 52 bits: a table of answers to the inputs of one submission is not to fit another, which can
     # be made at will; and JSON's readers keep them exactly
-    return int(submission.digest()[:13], 16)
+    return int(digest[:13], 16)
 
 
 def grade(
@@ -61,7 +61,7 @@ def grade(
     """Grade one submission. Raises GraderError only for what is not the submission's doing."""
     load_misconceptions(assignment.misconceptions)
     walk = _Walk(submission, assignment, limits or Limits(), sandboxed)
-    seed = seed_of(submission) if seed is None else seed
+    seed = seed_of(submission.digest()) if seed is None else seed
     start = time.monotonic()
     try:
         HiddenTests(assignment.hidden_tests, seed, walk).execute()

@@ -185,6 +185,8 @@ def _from_tree(
             return result
         case {"t": "handle", "id": int(number), "type": str()} if abs(number) < MAX_INT:
             return resolve(tree)
+        case {"t": "part", "call": int(), "path": list()}:
+            return resolve(tree)
     raise WireError(f"unknown kind of value {str(tree.get('t'))[:40]!r}")
 
 

@@ -37,7 +37,7 @@ def printed(run):
 
 
 def call(kernel, name, *args, seconds=5.0):
-    request = {"op": "call", "target": name, "args": list(args), "kwargs": {}}
+    request = {"op": "call", "target": name, "number": 0, "args": list(args), "kwargs": {}}
     return wire.loads(kernel.request(wire.dumps(request), seconds, name), lambda ref: ref)
 
 

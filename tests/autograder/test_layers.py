@@ -8,7 +8,7 @@ from autograder.questions import PROJECT
 
 ORDER = """
 errors limits files signals questions results wire bridge cells archive folder restore submission
-seccomp sandbox outputs watchdog kernel student compare diagnose plugin feedback runner
+seccomp sandbox markup outputs watchdog kernel student compare diagnose plugin feedback runner
 workers pages database converter gradebook cohort doctor release cli demo
 """.split()  # noqa: SIM905 (a list of one word a line cannot be taken in)
 GRADER = sorted(p for p in (PROJECT / "autograder").glob("*.py") if p.stem != "__init__")

@@ -195,7 +195,42 @@ def test_what_arrives_can_be_sent_back_however_deep_it_is(student, replaced):
     replaced("call", {"t": "tuple", "v": [1, deep["v"][0]]})
     _, cache = student.pair(np.ones(2))
     student._session.kernel.run_cell("del kernel._answer", 5)
+    student._session.kept_from = 1  # as after a restart: by value, then
     assert student.sizes(cache) == 1
+
+
+def test_a_function_gets_its_own_object_back(student, session):
+    """whatever its class: here the test sees plain values only"""
+    session.kernel.run_cell(
+        """
+import collections
+import numpy as np
+class Tagged(np.ndarray):
+    pass
+Cache = collections.namedtuple("Cache", "x param")
+class Key(tuple):
+    pass
+def tagged(x):
+    a = x.view(Tagged)
+    a.param = 5
+    key = Key((1, 2))
+    key.name = "k"
+    return a, Cache(x, {"pad": 1}), key, {"deep": [a]}
+def own(a, cache, key, more):
+    return [a.param, cache.param["pad"], key.name, more["deep"][0] is a]
+""",
+        5,
+    )
+    result = student.tagged(np.ones(3))
+    assert type(result[0]) is np.ndarray
+    assert student.own(*result[:3], result[3]) == [5, 1, "k", True]
+    assert student.own(result[0], result[1], key=result[2], more={"deep": [result[0]]})[3]
+
+
+def test_a_part_that_the_kernel_names_is_unreadable(student, replaced):
+    replaced("call", {"t": "part", "call": 0, "path": []})
+    with pytest.raises(UnreadableResult, match="part of another result"):
+        student.pair(np.ones(2))
 
 
 # -- what is remembered -----------------------------------------------------------------------

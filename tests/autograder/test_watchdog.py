@@ -126,7 +126,7 @@ def test_a_fork_bomb_is_ended_at_once(kernel):
 
 def test_a_breach_in_a_call_names_the_function(kernel):
     kernel.run_cell("def hungry():" + CHILDREN_WITH_MEMORY.replace("\n", "\n    "), 5)
-    request = {"op": "call", "target": "hungry", "args": [], "kwargs": {}}
+    request = {"op": "call", "target": "hungry", "number": 0, "args": [], "kwargs": {}}
     with pytest.raises(
         OverLimit, match=r"^hungry was stopped: it used more than 1 GB of memory\.$"
     ):
@@ -239,7 +239,7 @@ for _ in range(12):
     with Kernel(TIGHT) as other:
         before = kernel.waited
         other.run_cell(rivals, 5)
-        request = {"op": "call", "target": "work", "args": [1.0], "kwargs": {}}
+        request = {"op": "call", "target": "work", "number": 0, "args": [1.0], "kwargs": {}}
         answer = wire.loads(kernel.request(wire.dumps(request), 1.2, "work"), lambda r: r)
     assert answer == {"value": 1}
     assert kernel.waited >= before
@@ -250,7 +250,9 @@ def test_a_sleeper_gets_no_more_time(kernel):
     start = time.monotonic()
     with pytest.raises(Exception, match=r"longer than its limit of 0\.5 s"):
         kernel.request(
-            wire.dumps({"op": "call", "target": "sleep", "args": [], "kwargs": {}}), 0.5, "sleep"
+            wire.dumps({"op": "call", "target": "sleep", "number": 0, "args": [], "kwargs": {}}),
+            0.5,
+            "sleep",
         )
     assert time.monotonic() - start < 3
 
