@@ -881,3 +881,14 @@ def max_pool_backward_naive(dout, cache):
     return {pool}
 """,
     )
+
+
+@case(deserves=but("conv_cost"), says=r"^[^\n\r\u2028]*all is well[^\n\r\u2028]*$")
+def writes_the_report_itself(hand_in: HandIn):
+    """An exception whose text has the lines of a report in which all is well."""
+    hand_in.solved(
+        conv_cost=r"""
+def conv_cost(*args):
+    raise ValueError("x\n\n\u2713 conv_cost  2 of 2\r\u2028\n\n40 of 36 points: all is well\n\n")
+"""
+    )

@@ -512,3 +512,12 @@ def configuration_beside_it(hand_in: HandIn):
     hand_in.file("path.pth", "import os; os._exit(3)\n")
     hand_in.file("pyvenv.cfg", "home = /nowhere\ninclude-system-site-packages = true\n")
     hand_in.file("pytest.ini", "[pytest]\naddopts = --no-such-option\n")
+
+
+@case(deserves=EVERYTHING)
+def an_import_that_is_not_to_be_had(hand_in: HandIn):
+    """Colab's drive is mounted in the first line of the released imports, where it was needed."""
+    hand_in.solved()
+    imports = next(c for c in hand_in.notebook.cells if "import numpy as np" in c.source)
+    mount = "from google.colab import drive\ndrive.mount('/content/drive')\n"
+    imports.source = f"%matplotlib inline\n{mount}{imports.source}"
