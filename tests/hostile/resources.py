@@ -834,3 +834,16 @@ def conv_cost(*args):
     return _cost(*args)
 """
     )
+
+
+@case(deserves=but("conv_output_size"))
+def is_slow_to_bring_back(hand_in: HandIn):
+    """It ends the process; the cells before it take long to run again, and the next answer, which
+    stands in the same cell, must not pay for that."""
+    hand_in.solved()
+    for _ in range(3):
+        hand_in.before("conv_output_size", "import time\ntime.sleep(2.5)")
+    hand_in.cells["conv_output_size"].source = (
+        "import os\ndef conv_output_size(*args):\n    os._exit(1)\n" + hand_in.answers["conv_cost"]
+    )
+    hand_in.remove("conv_cost")
