@@ -836,14 +836,21 @@ def conv_cost(*args):
     )
 
 
-@case(deserves=but("conv_output_size"))
+@case(deserves=EVERYTHING)
 def is_slow_to_bring_back(hand_in: HandIn):
-    """It ends the process; the cells before it take long to run again, and the next answer, which
-    stands in the same cell, must not pay for that."""
+    """A forward pass that ends the process in the tests of the backward pass only; the cells before
+    them take long to run again, and the backward pass must not pay for that."""
     hand_in.solved()
     for _ in range(3):
         hand_in.before("conv_output_size", "import time\ntime.sleep(2.5)")
-    hand_in.cells["conv_output_size"].source = (
-        "import os\ndef conv_output_size(*args):\n    os._exit(1)\n" + hand_in.answers["conv_cost"]
+    cell = hand_in.cells["max_pool_forward_naive"]
+    cell.source = (
+        cell.source.replace("def max_pool_forward_naive", "def _max_pool")
+        + """
+import os
+def max_pool_forward_naive(x, pool_param):
+    if x.min() < 0 < x.max():
+        os._exit(1)
+    return _max_pool(x, pool_param)
+"""
     )
-    hand_in.remove("conv_cost")
