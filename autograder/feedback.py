@@ -93,8 +93,7 @@ def question_text(result: QuestionResult) -> str:
     for test in result.tests:
         lines.append(f"  {'✓' if test.passed else '✗'} {test.name}")
         if test.message:
-            # a line that a student's exception begins is not to look like one of ours
-            lines += [f"      {line}" for line in test.message.splitlines()]
+            lines.append(f"      {test.message}")
     if result.misconception:
         lines.append(f"  {in_words(result.misconception)}: {result.hint}")
     return "\n".join(lines)

@@ -187,7 +187,8 @@ class HiddenTests:
         if error is None:
             run.tests.append(TestResult(name, True))
         elif isinstance(error, (WrongAnswer, StudentError)):
-            run.tests.append(TestResult(name, False, str(error)))
+            # in one line: those of a student's exception could look like a report's own
+            run.tests.append(TestResult(name, False, " ".join(str(error).split())))
         else:
             run.tests.append(TestResult(name, False, OURS_TO_MEND))
             lines = traceback.format_exception(error)
