@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import socket
 import tarfile
+import zipfile
+import zlib
 
 import nbformat
 
@@ -528,3 +531,59 @@ def one_folder_too_deep(hand_in: HandIn):
     for folder in ("final", "draft"):
         hand_in.file(f"{folder}/conv_layers.ipynb", json.dumps(hand_in.solved().data))
     hand_in.notebook = None
+
+
+def _packed(hand_in: HandIn, headers: list[tuple[bytes, bytes]], members: int) -> None:
+    """A tar.gz of such headers, by type and content, and empty files."""
+    packed = b""
+    for kind, content in [*headers, *[(tarfile.REGTYPE, b"")] * members]:
+        info = tarfile.TarInfo(f"{len(packed)}.txt")
+        info.type, info.size = kind, len(content)
+        packed += info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+    hand_in.file("work.tar.gz", gzip.compress(packed + bytes(1024)))
+
+
+@case(deserves=NOTHING, says="cannot be read")
+def an_archive_whose_header_is_for_all(hand_in: HandIn):
+    """A header of 100,000 settings that holds for each of 400 empty files: a copy for each."""
+    settings = (b"k%06d=\n" % number for number in range(100_000))
+    content = b"".join(b"%d %s" % (len(line) + 3, line) for line in settings)
+    _packed(hand_in, [(tarfile.XGLTYPE, content)], 400)
+
+
+@case(deserves=NOTHING, says="cannot be read")
+def an_archive_whose_header_is_a_number(hand_in: HandIn):
+    """A header of 60,000 digits, and a chain of headers: the time grows with the square."""
+    _packed(hand_in, [(tarfile.XHDTYPE, b"1" * 60_000)], 1)
+
+
+@case(deserves=NOTHING, says="cannot be read")
+def an_archive_of_headers_alone(hand_in: HandIn):
+    """3,000 headers that each announce the next one's name."""
+    _packed(hand_in, [(tarfile.GNUTYPE_LONGNAME, b"long/" * 30)] * 3000, 1)
+
+
+@case(deserves=NOTHING, says="damaged")
+def archives_that_are_wrong_at_the_end(hand_in: HandIn):
+    """Three zips of 12 members each that unpack to 100 MB, and then have the wrong sum."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(12):
+            archive.writestr(f"{number}.txt", bytes(100 << 20))
+    right = zlib.crc32(bytes(100 << 20)).to_bytes(4, "little")
+    for number in range(3):
+        hand_in.file(f"work{number}.zip", buffer.getvalue().replace(right, b"\0\0\0\0"))
+
+
+@case(deserves=EVERYTHING)
+def a_folder_where_the_page_will_be(hand_in: HandIn):
+    """Folders beside the notebook by the names of the feedback page and of the report."""
+    hand_in.solved()
+    for name in ("conv_layers.html", "report.json", "feedback.html", "gradebook.db"):
+        hand_in.file(f"{name}/inside.txt", "here")
+
+
+@case(deserves=NOTHING)
+def nested_json_that_is_cut_off(hand_in: HandIn):
+    """Cells in cells, each of which looks like the begin of one that could be saved."""
+    hand_in.raw('{"cells": [' + '{"metadata": ' * 12 + "[" + "[]," * 500_000 + '"cut')

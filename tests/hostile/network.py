@@ -222,6 +222,21 @@ with socket.socket() as s:
 
 
 @case(deserves=WRONG)
+def pairs_of_sockets(hand_in: HandIn):
+    """Pairs of connected sockets, of every family but the ordinary one."""
+    hand_in.solved(
+        **reaches("""
+import ctypes
+libc = ctypes.CDLL(None)
+for family in range(2, 46):
+    for kind in (1, 2, 3, 5):
+        if libc.socketpair(family, kind, 0, (ctypes.c_int * 2)()) == 0:
+            print("HOSTILE" + "-WON", family)
+""")
+    )
+
+
+@case(deserves=WRONG)
 def has_the_grader_call_a_socket(hand_in: HandIn):
     """Puts links to a socket of the host where the grader's own sockets are, and breaks these."""
     target = str(hand_in.around.secrets / "service.sock")

@@ -208,6 +208,25 @@ def in_file_names(hand_in: HandIn):
 
 
 @case(deserves=EVERYTHING)
+def in_names_of_ordinary_files(hand_in: HandIn):
+    """Files that a program would copy, and name in its log, called by what a terminal obeys."""
+    hand_in.solved()
+    for number, text in enumerate(TERMINAL.values()):
+        name = text.replace("/", "-").replace("\0", "")[:60]
+        hand_in.file(f"{name}{number}.txt", "x")
+    hand_in.file("a\nERROR | b.txt", "x")
+
+
+@case(deserves=EVERYTHING)
+def text_that_grows(hand_in: HandIn):
+    """Markdown of 4 kB whose unclosed tags are opened again in each paragraph."""
+    hand_in.solved()
+    text = "".join(f"<b title={number}><p>" for number in range(250))
+    hand_in.insert(3, text, kind="markdown")
+    hand_in.cells["where_translation_breaks"].source = text
+
+
+@case(deserves=EVERYTHING)
 def pages_beside_it(hand_in: HandIn):
     """HTML, SVG and JavaScript files beside the notebook, by names that a browser opens."""
     hand_in.solved()

@@ -417,6 +417,76 @@ while _on():
     )
 
 
+@case(deserves=BUT_ONE, says="(?i)memory|not permitted", bomb=True)
+def takes_memory_and_lets_go_of_it(hand_in: HandIn):
+    """5 GB in shared maps that are written to and then given up, which leaves them in memory."""
+    hand_in.solved(
+        **does(
+            """
+import mmap
+kept = []
+for _ in range(50):
+    shared = mmap.mmap(-1, 100 << 20)
+    for begin in range(0, 100 << 20, 10 << 20):
+        shared[begin : begin + (10 << 20)] = bytes(10 << 20)
+        shared.madvise(mmap.MADV_DONTNEED, begin, 10 << 20)
+    kept.append(shared)
+while _on():
+    time.sleep(0.1)
+""",
+            SOON,
+        )
+    )
+
+
+@case(deserves=BUT_ONE, says="(?i)memory|not permitted|no such device", bomb=True)
+def maps_the_device_of_zeros(hand_in: HandIn):
+    """5 GB in shared maps of /dev/zero, all but one page of which is unmapped again."""
+    hand_in.solved(
+        **does(
+            """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype, size = ctypes.c_void_p, 100 << 20
+zeros = os.open("/dev/zero", os.O_RDWR)
+for _ in range(50):
+    place = libc.mmap(None, ctypes.c_size_t(size), 3, 1, zeros, ctypes.c_long(0))
+    if place == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    ctypes.memset(ctypes.c_void_p(place), 1, size)
+    libc.munmap(ctypes.c_void_p(place + 4096), ctypes.c_size_t(size - 4096))
+while _on():
+    time.sleep(0.1)
+""",
+            SOON,
+        )
+    )
+
+
+@case(deserves=BUT_ONE, says="(?i)memory|GB", bomb=True)
+def takes_memory_without_a_main_thread(hand_in: HandIn):
+    """12 processes of 500 MB each whose first thread has ended: Linux says that they have none."""
+    hand_in.solved(
+        **does(
+            """
+import ctypes, os, platform, threading
+def take():
+    kept = np.ones(500 * 10**6 // 8)
+    while _on():
+        time.sleep(0.1)
+    os._exit(0)
+for _ in range(12):
+    if os.fork() == 0:
+        threading.Thread(target=take).start()
+        ctypes.CDLL(None).syscall(60 if platform.machine() == "x86_64" else 93, 0)
+while _on():
+    time.sleep(0.1)
+""",
+            SOON,
+        )
+    )
+
+
 @case(deserves=BUT_ONE)
 def returns_a_large_array(hand_in: HandIn):
     """400 MB of zeros as a result: more than any right answer."""
@@ -582,6 +652,58 @@ for number in range(10):
     )
 
 
+@case(deserves=BUT_ONE, says="folder of the kernel's sockets")
+def writes_where_nobody_may_look(hand_in: HandIn):
+    """300 MB into the folder of the sockets, which is then open for writing, but not to be read."""
+    hand_in.solved(
+        **does(
+            """
+import os
+mounts = [line.split()[4] for line in open("/proc/self/mountinfo")]
+folder = next(place for place in mounts if place.endswith("/ipc"))
+os.chmod(folder, 0o300)
+for number in range(30):
+    with open(f"{folder}/large{number}", "wb") as file:
+        file.write(bytes(10 << 20))
+    time.sleep(0.01)
+while _on():
+    time.sleep(0.1)
+""",
+            SOON,
+        )
+    )
+
+
+@case(deserves=BUT_ONE, says="folder of the kernel's sockets")
+def writes_behind_names_that_change(hand_in: HandIn):
+    """300 MB into the folder of the sockets, among files that are renamed all the time."""
+    hand_in.solved(
+        **does(
+            """
+import os
+mounts = [line.split()[4] for line in open("/proc/self/mountinfo")]
+folder = next(place for place in mounts if place.endswith("/ipc"))
+for name in os.listdir(folder):
+    os.unlink(f"{folder}/{name}")
+for number in range(4):
+    open(f"{folder}/{number}-0", "w").close()
+    if os.fork() == 0:
+        count = 0
+        while _on():
+            os.rename(f"{folder}/{number}-{count}", f"{folder}/{number}-{count + 1}")
+            count += 1
+        os._exit(0)
+for number in range(30):
+    with open(f"{folder}/large{number}", "wb") as file:
+        file.write(bytes(10 << 20))
+while _on():
+    time.sleep(0.1)
+""",
+            SOON,
+        )
+    )
+
+
 @case(deserves=BUT_ONE, says="(?i)disk|file|space", bomb=True)
 def makes_many_files(hand_in: HandIn):
     """100,000 empty files, folders and links."""
@@ -677,6 +799,37 @@ for _ in range(2000):
 "x" * 10**7
 """,
     )
+
+
+@case(deserves=EVERYTHING)
+def displays_html_that_grows(hand_in: HandIn):
+    """Unclosed tags, each of which a browser opens again in each paragraph: 60 kB become 150 MB."""
+    hand_in.solved().before(
+        "conv_cost",
+        """
+from IPython.display import HTML, display
+for _ in range(3):
+    display(HTML("".join(f"<b title={number}><p>" for number in range(3700))))
+""",
+    )
+
+
+@case(deserves=EVERYTHING)
+def prints_what_takes_more_room_as_json(hand_in: HandIn):
+    """A megabyte of control characters in each of ten cells: each is six characters in the file."""
+    hand_in.solved()
+    for _ in range(10):
+        hand_in.before("conv_cost", "print('\\x01' * 999_000)")
+
+
+@case(deserves=BUT_ONE)
+def holds_code_that_cannot_be_written_again(hand_in: HandIn):
+    """Sums, calls and numbers that Python reads and runs, and that no program prints as code."""
+    hand_in.solved(**does("import os\nos._exit(3)"))
+    hand_in.before("conv_cost", "total = 0" + " + 1" * 400)
+    hand_in.before("conv_cost", "large = 0x" + "f" * 10_000)
+    hand_in.before("conv_cost", "def same(): return same\nf = same" + "()" * 400)
+    hand_in.before("conv_cost", "negative = " + "-" * 150 + "1")
 
 
 @case(deserves=EVERYTHING)

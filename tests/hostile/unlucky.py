@@ -83,6 +83,21 @@ def a_name_with_spaces(hand_in: HandIn):
     hand_in.solved()
 
 
+def _called(name: str, student: str) -> None:
+    @case(deserves=EVERYTHING, name=name, student=student)
+    def with_a_name(hand_in: HandIn):
+        """A name that is a pattern, an option, very long, or looks like another's."""
+        hand_in.solved().before("conv_cost", f"# {name}")
+
+
+_called("a_name_that_is_a_pattern", "[a]*?{student_id}%s")
+_called("a_name_that_is_an_option", "--help")
+_called("a_name_of_250_bytes", "n" * 250)
+_called("a_name_with_one_letter_for_two", "Zo\u00eb")
+_called("a_name_with_two_letters_for_one", "Zoe\u0308")
+_called("a_name_in_capitals", "ZO\u00cb")
+
+
 @case(deserves=EVERYTHING)
 def another_time_zone(hand_in: HandIn):
     """A time zone and a locale of its own, and a time stamp from Kiritimati."""
