@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja2 import pass_context
@@ -22,9 +22,10 @@ from traitlets import Bool
 
 from .markup import clean
 
-# Characters of Markdown, of a cell and of a page, that are rendered: it takes time that grows with
-# the square of the length. What is longer, which no person writes, is shown as it is.
-MAX_RENDERED, MAX_PAGE = 10_000, 200_000
+# Characters of Markdown and of code in a cell, and of both in a page, that are rendered: that takes
+# a time that grows with the square of the length. What is longer, which no person writes, is shown
+# as it is.
+MAX_RENDERED, MAX_HIGHLIGHTED, MAX_PAGE = 5_000, 20_000, 200_000
 NAMES = ("student", "first_name", "last_name", "notebook_path")  # in the Formgrader's resources
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*")
 LINK = re.compile(r"(https?://|mailto:|#)", re.I)  # no file of the student's, no script
@@ -57,14 +58,30 @@ class SafeHTMLExporter(HTMLExporter):
     """nbconvert's, for nbgrader's templates: they do not clean Markdown, nor escape names."""
 
     sanitize_html = Bool(True).tag(config=True)
-    _rendered = 0  # characters of this page's Markdown
+    _rendered = 0  # characters of this page, so far
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        self._rendered += len(source)
-        if len(source) > MAX_RENDERED or self._rendered > MAX_PAGE:
+        if self._is_too_long(source, MAX_RENDERED):
             return f"<pre>{escape(source)}</pre>"
         return clean_html(super().markdown2html(context, source))
+
+    def register_filter(self, name: str, jinja_filter: Any) -> Any:
+        return super().register_filter(
+            name, self._bounded(jinja_filter) if name == "highlight_code" else jinja_filter
+        )
+
+    def _bounded(self, highlight: Callable[..., str]) -> Callable[..., str]:
+        def highlighted(source: str, *args: Any, **kwargs: Any) -> str:
+            if self._is_too_long(source, MAX_HIGHLIGHTED):
+                return f'<div class="highlight"><pre>{escape(source)}</pre></div>'
+            return highlight(source, *args, **kwargs)
+
+        return highlighted
+
+    def _is_too_long(self, source: str, most: int) -> bool:
+        self._rendered += len(source)
+        return len(source) > most or self._rendered > MAX_PAGE
 
     def default_filters(self) -> Iterable[tuple[str, Any]]:
         yield from super().default_filters()
