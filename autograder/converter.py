@@ -112,7 +112,8 @@ def _matching(pattern: Path) -> list[Path]:
 
 def why_refused(student: str, folder: Path | None = None) -> str | None:
     """What is wrong with a student's folder: a link, or a name that no gradebook can hold."""
-    if folder is not None and (folder.is_symlink() or folder.parent.is_symlink()):
+    # by os.path, which takes what may not be looked at for no link
+    if folder is not None and (os.path.islink(folder) or os.path.islink(folder.parent)):
         return "the folder is a link, which may lead to another's work. Put a folder in its place."
     advice = "Rename the folder in submitted/, and grade it again."
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in student):

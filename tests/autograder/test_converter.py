@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -269,3 +270,28 @@ def test_the_time_that_nbgrader_writes_is_read(tmp_path):
 
 def test_ordinary_names_are_not_refused():
     assert [n for n in [*ODD_NAMES, "ada", "علی\u200cرضا"] if why_refused(n)] == []
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="needs somebody who is not root")
+@pytest.mark.parametrize("which", ["student", "assignment"])
+def test_a_folder_that_may_not_be_entered_is_told(course, assignment, which):
+    folder = course.folder("submitted", "shut", assignment)
+    folder.mkdir(parents=True)
+    shut = folder if which == "assignment" else folder.parent
+    shut.chmod(0)
+    nobody = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000"]
+    command = [*nobody, BIN / "autograder", "grade", assignment.name, "--no-sandbox"]
+    try:
+        ran = subprocess.run(command, cwd=course.root, capture_output=True, text=True, check=False)
+    finally:
+        shut.chmod(0o755)
+    assert ran.returncode == 1, ran.stderr
+    assert "not graded: shut:" in ran.stderr and "may not be read" in ran.stderr
+
+
+def test_a_students_folder_that_is_a_link_is_refused(course, assignment):
+    link = course.root / "submitted" / "mallory"
+    link.symlink_to(course.root / "submitted" / "first")
+    result = grade_class(course, assignment)
+    assert "the folder is a link" in result.failures["mallory"]
+    assert [report.student for report in result.reports] == ["first"]

@@ -533,6 +533,28 @@ def one_folder_too_deep(hand_in: HandIn):
     hand_in.notebook = None
 
 
+def _zip(hand_in: HandIn, more: bytes = b"") -> bytes:
+    """What a student's right-click makes of the folder with the solved notebook in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("My work/conv_layers.ipynb", json.dumps(hand_in.solved().data))
+        archive.writestr("My work/more.bin", more)
+    hand_in.notebook = None
+    return buffer.getvalue()
+
+
+@case(deserves=EVERYTHING, says="graded in its place")
+def only_an_archive(hand_in: HandIn):
+    """A zip of the folder, and nothing else."""
+    hand_in.file("My work.zip", _zip(hand_in))
+
+
+@case(deserves=EVERYTHING, says="saved")
+def an_archive_that_was_cut_off(hand_in: HandIn):
+    """An upload that ended too early: the list of its files, at its end, is missing."""
+    hand_in.file("My work.zip", _zip(hand_in, os.urandom(100_000))[:-50_000])
+
+
 def _packed(hand_in: HandIn, headers: list[tuple[bytes, bytes]], members: int) -> None:
     """A tar.gz of such headers, by type and content, and empty files."""
     packed = b""

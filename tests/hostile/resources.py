@@ -439,7 +439,7 @@ while _on():
     )
 
 
-@case(deserves=BUT_ONE, says="(?i)memory|not permitted|no such device", bomb=True)
+@case(deserves=BUT_ONE, says="(?i)memory|permi|no such device", bomb=True)
 def maps_the_device_of_zeros(hand_in: HandIn):
     """5 GB in shared maps of /dev/zero, all but one page of which is unmapped again."""
     hand_in.solved(
@@ -463,7 +463,7 @@ while _on():
     )
 
 
-@case(deserves=BUT_ONE, says="(?i)memory|GB", bomb=True)
+@case(deserves=BUT_ONE, says="(?i)memory|GB|longer", bomb=True)  # as above
 def takes_memory_without_a_main_thread(hand_in: HandIn):
     """12 processes of 500 MB each whose first thread has ended: Linux says that they have none."""
     hand_in.solved(
