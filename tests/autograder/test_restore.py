@@ -619,12 +619,15 @@ def test_the_imports_come_back(solved, change):
 
 
 @pytest.mark.parametrize(
-    "source", ["import numpy as np, scipy", "%matplotlib inline\nimport numpy as np", "np = 3"]
+    "source",
+    ["import scipy, numpy as np", "%matplotlib widget\nimport numpy as np", "np = 3"],
 )
-def test_own_imports_of_the_same_names_are_left_alone(solved, source):
+def test_a_changed_cell_of_imports_runs_after_the_released_one(solved, source):
+    """it may stop before it comes to the names that all answers need; where it does not, it counts"""
     solved[1]["source"] = source
     restored = Restored(solved)
-    assert "import numpy as np" not in restored.sources
+    code = [cell.source for cell in restored.cells if cell.cell_type == "code"]
+    assert code[:2] == ["import numpy as np", source]
     assert restored.notes == []
 
 
