@@ -7,12 +7,15 @@ save the numbers. ``nbgrader_config.py`` puts them in their places.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.utils import capture_log, temp_attrs
+from tornado.log import app_log
 from traitlets.config import Config, PyFileConfigLoader
 
 from .converter import Autograde, misplaced, submitted_folders
@@ -70,6 +73,16 @@ class Course:
         return misplaced(self.api.coursedir, assignment)
 
 
+@contextlib.contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """nbgrader prints each of its database's errors with all that led to it, and raises it too."""
+    disabled, app_log.disabled = app_log.disabled, True
+    try:
+        yield
+    finally:
+        app_log.disabled = disabled
+
+
 def record(
     course: Course, assignment: Assignment, student: str, graded: Graded, sandboxed: bool
 ) -> str | None:
@@ -84,7 +97,8 @@ def record(
             coursedir=coursedir, parent=course.api, graded=graded, sandboxed=sandboxed
         )
         converter.force = True
-        outcome = capture_log(converter)
+        with _without_tracebacks():
+            outcome = capture_log(converter)
     if outcome["success"]:
         return None
     # "see the traceback above" says nbgrader's error; that traceback is in its log

@@ -167,7 +167,7 @@ def test_a_full_disk_is_a_sentence_and_with_room_the_run_goes_on(tmp_path, fresh
     )
     assert "first 2" in ran.stdout and "second 0" in ran.stdout, ran.stdout + ran.stderr
     assert "The disk is full" in words(ran.stderr) and "Make room" in words(ran.stderr)
-    assert "Traceback" not in ran.stderr
+    assert "Traceback" not in ran.stderr, ran.stderr
     assert scores(out) == truth[0]
 
 

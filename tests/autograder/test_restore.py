@@ -623,7 +623,7 @@ def test_the_imports_come_back(solved, change):
     ["import scipy, numpy as np", "%matplotlib widget\nimport numpy as np", "np = 3"],
 )
 def test_a_changed_cell_of_imports_runs_after_the_released_one(solved, source):
-    """it may stop before it comes to the names that all answers need; where it does not, it counts"""
+    """it may stop before it has bound the names that all answers need; else it counts"""
     solved[1]["source"] = source
     restored = Restored(solved)
     code = [cell.source for cell in restored.cells if cell.cell_type == "code"]
