@@ -32,8 +32,8 @@ COLUMNS = 50  # pictures side by side in the PNG
 STEP = 4  # colours are multiples of it: the eye does not see it, and the file is a third smaller
 
 # -- colours: red, green, blue in 0..255 ------------------------------------------------------
-# Three pairs of opposites. Each pair's mean is the same grey, so a toy that is half the one and half
-# the other looks the same to a sum over pixels, whichever pair it is; their hues tell them apart.
+# Three pairs of opposites. Each pair's mean is the same grey, so a toy that is half one and half
+# the other looks alike to a sum over pixels, whichever pair it is; their hues tell them apart.
 
 RED, TURQUOISE = (220, 45, 50), (40, 200, 200)
 BLUE, YELLOW = (45, 75, 215), (225, 180, 40)
