@@ -39,7 +39,7 @@ RED, TURQUOISE = (220, 45, 50), (40, 200, 200)
 BLUE, YELLOW = (45, 75, 215), (225, 180, 40)
 GREEN, PINK = (50, 175, 60), (220, 75, 190)
 WHITE, WOOD = (240, 238, 230), (150, 105, 70)
-PALETTE = (RED, TURQUOISE, BLUE, YELLOW, GREEN, PINK, WHITE)
+PAIRS = ((RED, TURQUOISE), (BLUE, YELLOW), (GREEN, PINK))
 # the floors' hues lie between those of the toys: wood, lawn, a violet carpet
 FLOORS = ((165, 120, 80), (120, 150, 75), (115, 95, 150))
 
@@ -202,12 +202,13 @@ class Canvas:
         return np.clip(np.array(base) * self.uniform(0.8, 1.1) + off, 0, 255)
 
     def place(
-        self, x: float, y: float, scale: float, degrees: float, reach: float, mirror: bool = False
+        self, x: float, y: float, scale: float, degrees: float, reach: float, stretch: float = 1.0
     ) -> Place:
         """The pixels around something that stands at (x, y), in its own coordinates (u, v).
 
         x, y: in pixels of the final picture. scale: how many of them are one unit of u and v.
-        reach: how far the thing extends, in units.
+        reach: how far the thing extends, in units. stretch: how much wider than high it is;
+        below 0 it is mirrored.
         """
         rows, columns = (
             slice(
@@ -220,7 +221,7 @@ class Canvas:
         sin = round(math.sin(math.radians(degrees)), 6)
         dx, dy = (self.x[rows, columns] - x) / scale, (self.y[rows, columns] - y) / scale
         u, v = cos * dx + sin * dy, cos * dy - sin * dx
-        return Place(self.pixels[rows, columns], -u if mirror else u, v)
+        return Place(self.pixels[rows, columns], u / stretch, v * abs(stretch))
 
 
 def background(canvas: Canvas) -> None:
@@ -237,7 +238,7 @@ def background(canvas: Canvas) -> None:
 
 
 def bit(canvas: Canvas, x: float, y: float, scale: float) -> None:
-    """A small thing that is no toy: a marble, a brick, a chip."""
+    """A small thing that is no toy: a marble, a brick, a stick; in two colours, as the toys are."""
     shape = canvas.choice(
         (
             disc(0.9),
@@ -248,30 +249,33 @@ def bit(canvas: Canvas, x: float, y: float, scale: float) -> None:
         )
     )
     spot = canvas.place(x, y, scale, canvas.uniform(0, 360), reach=1.7)
-    spot.paint(shape(spot.u, spot.v), canvas.color(canvas.choice(PALETTE), 25))
+    one, other = (canvas.color(color, 30) for color in canvas.choice(PAIRS))
+    inside = shape(spot.u, spot.v)
+    spot.paint(inside & (spot.u < 0), one)
+    spot.paint(inside & (spot.u >= 0), other)
 
 
 def clutter(canvas: Canvas, lowest: int, highest: int) -> None:
     for _ in range(canvas.rng.randint(lowest, highest + 1)):
-        bit(canvas, canvas.uniform(0, 32), canvas.uniform(0, 32), canvas.uniform(1.3, 3.2))
+        bit(canvas, canvas.uniform(0, 32), canvas.uniform(0, 32), canvas.uniform(1.3, 3.4))
 
 
 def toy(canvas: Canvas, which: Toy) -> None:
-    scale = canvas.uniform(8.0, 12.0)
+    scale = canvas.uniform(7.0, 12.0)
     slack = 14.5 - scale  # the toy may go a little over the edge
     x, y = 16 + canvas.uniform(-slack, slack), 16 + canvas.uniform(-slack, slack)
-    degrees = canvas.uniform(-25, 25)
-    mirror = canvas.rng.randint(2) == 1
+    degrees = canvas.uniform(-30, 30)
+    stretch = canvas.uniform(0.8, 1.2) * (1, -1)[canvas.rng.randint(2)]
     dx, dy = canvas.uniform(-2, 2), canvas.uniform(0.5, 2.5)
     black, strength = np.zeros(3), canvas.uniform(0.15, 0.45)
-    colors = {base: canvas.color(base, 30) for base in dict.fromkeys(c for _, c in which.parts)}
+    colors = {base: canvas.color(base, 40) for base in dict.fromkeys(c for _, c in which.parts)}
     if which.swap and canvas.rng.randint(2):
         one, other = which.swap
         colors[one], colors[other] = colors[other], colors[one]
-    below = canvas.place(x + dx, y + dy, scale, degrees, 1.4, mirror)
+    below = canvas.place(x + dx, y + dy, scale, degrees, 1.6, stretch)
     shadow = np.any([shape(below.u, below.v) for shape, _ in which.parts], axis=0)
     below.paint(shadow, black, strength)
-    spot = canvas.place(x, y, scale, degrees, 1.4, mirror)
+    spot = canvas.place(x, y, scale, degrees, 1.6, stretch)
     for shape, base in which.parts:
         spot.paint(shape(spot.u, spot.v), colors[base])
 
@@ -280,8 +284,8 @@ def light(canvas: Canvas) -> None:
     """A lamp: how bright, of which colour, and brighter on its own side."""
     degrees = canvas.uniform(0, 360)
     room = canvas.place(16, 16, 16, degrees, reach=1)
-    gain = canvas.uniform(0.45, 1.2) * (1 + canvas.uniform(0, 0.4) * room.u)
-    tint = np.array([canvas.uniform(0.88, 1.1) for _ in range(3)])
+    gain = canvas.uniform(0.35, 1.2) * (1 + canvas.uniform(0, 0.4) * room.u)
+    tint = np.array([canvas.uniform(0.86, 1.12) for _ in range(3)])
     canvas.pixels *= gain[:, :, None] * tint
 
 
@@ -296,10 +300,10 @@ def picture(label: int, rng: np.random.RandomState) -> np.ndarray:
     """One picture of a toy: uint8 (SIZE, SIZE, 3), red, green, blue."""
     canvas = Canvas(rng)
     background(canvas)
-    clutter(canvas, 3, 8)
+    clutter(canvas, 4, 9)
     toy(canvas, TOYS[label])
     if rng.randint(2) == 0:  # something lies on it
-        bit(canvas, canvas.uniform(6, 26), canvas.uniform(6, 26), canvas.uniform(2.0, 3.6))
+        bit(canvas, canvas.uniform(8, 24), canvas.uniform(8, 24), canvas.uniform(2.0, 3.8))
     light(canvas)
     return shrink(canvas)
 
