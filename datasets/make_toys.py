@@ -1,6 +1,7 @@
 """Draw the embedded data set: 5,500 pictures of ten toys, 32x32x3, into one PNG.
 
-    python datasets/make_toys.py [--out datasets/toys.png] [--check]
+    python datasets/make_toys.py [--out datasets/toys.png]
+    python datasets/make_toys.py --sheet docs/images/toys.png
 
 Each picture is painted at 128x128 (four times too large), back to front: a background, clutter, a
 shadow, the toy, now and then something in front of it; then lit, and averaged down, so that edges
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 SEED = 231
 SIZE, OVER = 32, 4  # pixels of a side; painted that many times larger
@@ -148,7 +149,7 @@ def _boat(name: str, hull: Color, sail: Color) -> Toy:
             (box(-0.06, -1.05, 0.06, 0.3), WOOD),
             (polygon((0.08, -1.05), (0.95, 0.14), (0.08, 0.14)), sail),
             (polygon((-0.08, -0.9), (-0.08, 0.14), (-0.76, 0.14)), sail),
-            (polygon((-1.05, 0.24), (1.05, 0.24), (0.72, 0.84), (-0.72, 0.84)), hull),
+            (polygon((-1.05, 0.24), (1.05, 0.24), (0.76, 0.74), (-0.76, 0.74)), hull),
         ),
     )
 
@@ -261,14 +262,14 @@ def clutter(canvas: Canvas, lowest: int, highest: int) -> None:
 
 
 def toy(canvas: Canvas, which: Toy) -> None:
-    scale = canvas.uniform(7.0, 12.0)
-    slack = 14.5 - scale  # the toy may go a little over the edge
+    scale = canvas.uniform(6.5, 11.5)
+    slack = 13.5 - scale  # the toy may go a little over the edge
     x, y = 16 + canvas.uniform(-slack, slack), 16 + canvas.uniform(-slack, slack)
-    degrees = canvas.uniform(-30, 30)
+    degrees = canvas.uniform(-22, 22)
     stretch = canvas.uniform(0.8, 1.2) * (1, -1)[canvas.rng.randint(2)]
     dx, dy = canvas.uniform(-2, 2), canvas.uniform(0.5, 2.5)
     black, strength = np.zeros(3), canvas.uniform(0.15, 0.45)
-    colors = {base: canvas.color(base, 40) for base in dict.fromkeys(c for _, c in which.parts)}
+    colors = {base: canvas.color(base, 50) for base in dict.fromkeys(c for _, c in which.parts)}
     if which.swap and canvas.rng.randint(2):
         one, other = which.swap
         colors[one], colors[other] = colors[other], colors[one]
@@ -284,7 +285,7 @@ def light(canvas: Canvas) -> None:
     """A lamp: how bright, of which colour, and brighter on its own side."""
     degrees = canvas.uniform(0, 360)
     room = canvas.place(16, 16, 16, degrees, reach=1)
-    gain = canvas.uniform(0.35, 1.2) * (1 + canvas.uniform(0, 0.4) * room.u)
+    gain = canvas.uniform(0.3, 1.2) * (1 + canvas.uniform(0, 0.4) * room.u)
     tint = np.array([canvas.uniform(0.86, 1.12) for _ in range(3)])
     canvas.pixels *= gain[:, :, None] * tint
 
@@ -300,9 +301,9 @@ def picture(label: int, rng: np.random.RandomState) -> np.ndarray:
     """One picture of a toy: uint8 (SIZE, SIZE, 3), red, green, blue."""
     canvas = Canvas(rng)
     background(canvas)
-    clutter(canvas, 4, 9)
+    clutter(canvas, 5, 11)
     toy(canvas, TOYS[label])
-    if rng.randint(2) == 0:  # something lies on it
+    for _ in range(rng.randint(3)):  # things that lie on it
         bit(canvas, canvas.uniform(8, 24), canvas.uniform(8, 24), canvas.uniform(2.0, 3.8))
     light(canvas)
     return shrink(canvas)
@@ -342,10 +343,29 @@ def make() -> bytes:
     return file.getvalue()
 
 
+def sample_sheet(each: int = 14, zoom: int = 2) -> Image.Image:
+    """The first training pictures of each class, a row a class, with the names."""
+    labels, gap, margin = make_labels()[: SPLITS["train"]], 6, 190
+    side = SIZE * zoom
+    sheet = Image.new("RGB", (margin + each * (side + gap), len(TOYS) * (side + gap)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for label, which in enumerate(TOYS):
+        y = label * (side + gap)
+        pen.text((4, y + side // 2), f"{label}  {which.name}", "black", anchor="lm", font_size=14)
+        for place, index in enumerate(np.flatnonzero(labels == label)[:each]):
+            tile = Image.fromarray(draw(int(index), label)).resize((side, side), Image.NEAREST)
+            sheet.paste(tile, (margin + place * (side + gap), y))
+    return sheet
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("toys.png"))
+    parser.add_argument("--sheet", type=Path, help="write only the sample sheet, to this file")
     options = parser.parse_args()
+    if options.sheet:
+        sample_sheet().save(options.sheet, optimize=True)
+        return
     data = make()
     options.out.write_bytes(data)
     print(f"{options.out}: {len(data) / 1e6:.2f} MB", file=sys.stderr)
