@@ -1,18 +1,20 @@
 """Whether the embedded pictures tell the course's story: each step on the way must pay.
 
-    python benchmarks/bench_toys.py [--quick] [--json FILE]
+    python benchmarks/bench_toys.py [--quick] [--more N] [--json FILE]
 
 Test accuracy of (a) a linear classifier on pixels, (b) the same on hand-made features, HoG and a
 histogram of hues, together and each alone, and (c) a small ConvNet; then of the ConvNet with fewer
-training pictures. Whatever is chosen (weight decay, and so on) is chosen on the validation part.
+training pictures, and with --more also with N that are drawn for it: if more of them help, then it
+is not noise that keeps the ConvNet from being right. Whatever is chosen (weight decay, and so on) is chosen on the validation part.
 HoG is scikit-image's, the rest PyTorch's. The targets are those of datasets/README.md.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +126,19 @@ def convnet(data: Dataset, name: str, steps: int, seed: int = 0) -> Row:
     return Row(name, x[0][0].numel(), *accuracies, time.perf_counter() - start)
 
 
+def with_more(data: Dataset, n: int) -> Dataset:
+    """The set with n further training pictures, fresh from the generator."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
+    import make_toys
+
+    known = len(data.X_train) + len(data.X_val) + len(data.X_test)
+    y = np.arange(n) % len(data.class_names)
+    X = np.array([make_toys.draw(known + i, int(label)) for i, label in enumerate(y)])
+    return replace(
+        data, X_train=np.concatenate([data.X_train, X]), y_train=np.concatenate([data.y_train, y])
+    )
+
+
 # -- the table --------------------------------------------------------------------------------
 
 
@@ -153,6 +168,7 @@ def verdicts(rows: dict[str, Row]) -> dict[str, bool]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="train less, two steps of the curve")
+    parser.add_argument("--more", type=int, metavar="N", help="draw N more training pictures")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     options = parser.parse_args()
     steps, sizes = (400, (1000,)) if options.quick else (800, (500, 1000, 2000))
@@ -177,6 +193,7 @@ def main() -> None:
     curve.append(
         Row(f"{len(data.X_train):,} training pictures", *list(vars(rows["c"]).values())[1:])
     )
+    curve += [more] if options.more else []
     show(f"{data}"[1:-1], list(rows.values()))
     show("the ConvNet's learning curve, as many steps each", curve)
     held = verdicts(rows)
