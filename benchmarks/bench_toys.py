@@ -4,9 +4,9 @@
 
 Test accuracy of (a) a linear classifier on pixels, (b) the same on hand-made features, HoG and a
 histogram of hues, together and each alone, and (c) a small ConvNet; then of the ConvNet with fewer
-training pictures, and with --more also with N that are drawn for it: if more of them help, then it
-is not noise that keeps the ConvNet from being right. Whatever is chosen (weight decay, and so on) is chosen on the validation part.
-HoG is scikit-image's, the rest PyTorch's. The targets are those of datasets/README.md.
+training pictures, and with --more also with N that are drawn for it: if those help, it is not noise
+that keeps the ConvNet from being right. Weight decay is chosen on the validation part. HoG is
+scikit-image's, the rest PyTorch's. The promises that are checked are those of datasets/README.md.
 """
 
 import argparse
@@ -126,6 +126,21 @@ def convnet(data: Dataset, name: str, steps: int, seed: int = 0) -> Row:
     return Row(name, x[0][0].numel(), *accuracies, time.perf_counter() - start)
 
 
+def learning_curve(data: Dataset, sizes: tuple, steps: int, full: Row, more: int) -> list[Row]:
+    """The ConvNet with fewer pictures, as many steps each; then with ``more``, as many epochs."""
+    rows = []
+    for n in sizes:
+        few = subset(data, n, len(data.X_val), len(data.X_test))
+        rows.append(convnet(few, f"{n:,} training pictures", steps))
+    rows.append(replace(full, name=f"{len(data.X_train):,} training pictures"))
+    if more:
+        enlarged = with_more(data, more)
+        total = len(enlarged.X_train)
+        longer = steps * total // len(data.X_train)
+        rows.append(convnet(enlarged, f"{total:,} training pictures, {longer:,} steps", longer))
+    return rows
+
+
 def with_more(data: Dataset, n: int) -> Dataset:
     """The set with n further training pictures, fresh from the generator."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
@@ -168,7 +183,7 @@ def verdicts(rows: dict[str, Row]) -> dict[str, bool]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="train less, two steps of the curve")
-    parser.add_argument("--more", type=int, metavar="N", help="draw N more training pictures")
+    parser.add_argument("--more", type=int, metavar="N", default=0, help="draw N more pictures")
     parser.add_argument("--json", type=Path, help="write the rows here too")
     options = parser.parse_args()
     steps, sizes = (400, (1000,)) if options.quick else (800, (500, 1000, 2000))
@@ -181,21 +196,12 @@ def main() -> None:
         "b": lambda: linear(data, hogs_and_hues, "(b) linear on HoG and hues", iterations),
         "c": lambda: convnet(data, "(c) small ConvNet", steps),
     }
-    rows, curve = {}, []
-    with Console(stderr=True).status("") as status:
-        for key, measure in steps_up.items():
-            status.update(f"measuring {key}")
-            rows[key] = measure()
-        for n in sizes:
-            status.update(f"the ConvNet with {n} training pictures")
-            few = subset(data, n, len(data.X_val), len(data.X_test))
-            curve.append(convnet(few, f"{n:,} training pictures", steps))
-    curve.append(
-        Row(f"{len(data.X_train):,} training pictures", *list(vars(rows["c"]).values())[1:])
-    )
-    curve += [more] if options.more else []
+    with Console(stderr=True).status("the steps") as status:
+        rows = {key: measure() for key, measure in steps_up.items()}
+        status.update("the ConvNet's learning curve")
+        curve = learning_curve(data, sizes, steps, rows["c"], options.more)
     show(f"{data}"[1:-1], list(rows.values()))
-    show("the ConvNet's learning curve, as many steps each", curve)
+    show(f"the ConvNet's learning curve, {steps:,} steps each", curve)
     held = verdicts(rows)
     for promise, holds in held.items():
         print(f"{'yes' if holds else 'NO '}  {promise}")
