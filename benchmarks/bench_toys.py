@@ -131,13 +131,13 @@ def learning_curve(data: Dataset, sizes: tuple, steps: int, full: Row, more: int
     rows = []
     for n in sizes:
         few = subset(data, n, len(data.X_val), len(data.X_test))
-        rows.append(convnet(few, f"{n:,} training pictures", steps))
-    rows.append(replace(full, name=f"{len(data.X_train):,} training pictures"))
+        rows.append(convnet(few, f"{n:,} pictures", steps))
+    rows.append(replace(full, name=f"{len(data.X_train):,} pictures"))
     if more:
         enlarged = with_more(data, more)
         total = len(enlarged.X_train)
         longer = steps * total // len(data.X_train)
-        rows.append(convnet(enlarged, f"{total:,} training pictures, {longer:,} steps", longer))
+        rows.append(convnet(enlarged, f"{total:,} pictures, {longer:,} steps", longer))
     return rows
 
 
