@@ -33,17 +33,20 @@ def color_histogram_hsv(im, nbin=10, xmin=0, xmax=255, normalized=True):
     Source: Swain and Ballard, "Color indexing" (1991); hue as in matplotlib's rgb_to_hsv.
     """
     ### BEGIN SOLUTION
-    pixels = im.reshape(-1, im.shape[-3] * im.shape[-2], 3)
+    H, W = im.shape[-3:-1]
     dtype = np.float32 if im.dtype == np.uint8 else np.float64
-    red, green, blue = (pixels[..., c].astype(dtype) for c in range(3))
+    # a plane per colour: each (N, H * W), in one stretch of memory
+    red, green, blue = np.moveaxis(im.reshape(-1, H * W, 3), 2, 0).astype(dtype, order="C")
     largest = np.maximum(np.maximum(red, green), blue)
     spread = largest - np.minimum(np.minimum(red, green), blue)
-    safe = np.where(spread == 0, 1, spread)
-    sixths = 4 + (red - green) / safe
-    sixths = np.where(green == largest, 2 + (blue - red) / safe, sixths)
-    sixths = np.where(red == largest, (green - blue) / safe % 6, sixths)
-    hue = np.where(spread == 0, 0, sixths) / 6 * xmax
-    bins = np.floor((hue - xmin) / (xmax - xmin) * nbin).astype(np.int64)
+    spread[spread == 0] = np.inf  # so that grey gets hue 0
+    # the last formula first; where another one holds, it replaces that
+    sixths = 4 + (red - green) / spread
+    np.copyto(sixths, 2 + (blue - red) / spread, where=green == largest)
+    np.copyto(sixths, (green - blue) / spread, where=red == largest)
+    sixths += 6 * (sixths < 0)
+    hue = sixths * (xmax / 6)
+    bins = np.floor((hue - xmin) * (nbin / (xmax - xmin))).astype(np.int64)
     bins = np.minimum(bins, nbin - 1)
     # each image counts into its own stretch of one long row of bins
     counted = bins >= 0
