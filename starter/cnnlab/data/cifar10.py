@@ -19,7 +19,9 @@ from cnnlab.data.download import cache_folder, fetch
 from cnnlab.data.errors import DataError
 from cnnlab.data.registry import Archive, Cifar10, read_cifar10
 
-CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+CLASSES = tuple(
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+)
 
 
 def load_cifar10(source: str | Path | None = None, given: str = "source") -> Dataset:
