@@ -76,6 +76,12 @@ def release(
 
     names = assignments or list(find_assignments())
     problems: list[str] = []
+    # first, because the solved notebooks are run with them
+    if check:
+        problems += releases.check_data()
+        console.print(f"{'[red]✗[/]' if problems else '[green]✓[/]'} cnnlab's data files")
+    else:
+        _say_written(releases.release_data())
     for name in names:
         assignment = find_assignment(name)
         if check:
@@ -86,12 +92,16 @@ def release(
             continue
         with console.status(f"Building {name}: running the solved notebook takes a moment"):
             written = releases.release(assignment)
-        for path, changed in written.files:
-            console.print(f"{'wrote' if changed else 'up to date:'} {_relative(path)}")
+        _say_written(written.files)
     for problem in problems:
         complain.print(f"  {escape(problem)}")
     if problems:
         raise typer.Exit(1)
+
+
+def _say_written(files: list[tuple[Path, bool]]) -> None:
+    for path, changed in files:
+        console.print(f"{'wrote' if changed else 'up to date:'} {_relative(path)}")
 
 
 @app.command()

@@ -178,6 +178,7 @@ def _grader_digest(assignment: Assignment) -> str:
         *(PROJECT / "autograder/templates").glob("*"),
         *(PROJECT / "solutions").glob("*.py"),
         *(PROJECT / "starter/cnnlab").rglob("*.py"),
+        *(PROJECT / "starter/cnnlab/data").glob("*.png"),
         assignment.release,
     ]
     digest = hashlib.sha256()

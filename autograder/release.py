@@ -37,6 +37,8 @@ from .runner import SKIP, Graded, grade_file
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SOLUTION_CELL_SECONDS = 300
+# what cnnlab.data reads: kept in datasets/, and copied, because students have starter/ alone
+DATA_FILES = ("registry.toml", "toys.png")
 
 
 # -- from the source notebook to one with full answers ----------------------------------------
@@ -200,6 +202,7 @@ def built_from(assignment: Assignment) -> str:
         assignment.hidden_tests,
         *(PROJECT / "solutions").glob("*.py"),
         *(PROJECT / "starter" / "cnnlab").rglob("*.py"),
+        *(PROJECT / "datasets" / name for name in DATA_FILES),
     ]
     digest = hashlib.sha256()
     for path in sorted(files):
@@ -232,12 +235,33 @@ def release(assignment: Assignment) -> Written:
     return written
 
 
-def _write(path: Path, text: str) -> bool:
-    if path.exists() and path.read_text("utf-8") == text:
+def release_data(project: Path = PROJECT) -> list[tuple[Path, bool]]:
+    """Copy the data files from datasets/ to cnnlab. Returns (file, whether it changed)."""
+    return [(copy, _write(copy, original.read_bytes())) for original, copy in _data_files(project)]
+
+
+def check_data(project: Path = PROJECT) -> list[str]:
+    """Which of cnnlab's data files are not those of datasets/, in sentences."""
+    return [
+        f"{copy.relative_to(project)} is not the same as {original.relative_to(project)}. "
+        "Change that one, then run: autograder release"
+        for original, copy in _data_files(project)
+        if not copy.exists() or copy.read_bytes() != original.read_bytes()
+    ]
+
+
+def _data_files(project: Path) -> list[tuple[Path, Path]]:
+    shipped = project / "starter" / "cnnlab" / "data"
+    return [(project / "datasets" / name, shipped / name) for name in DATA_FILES]
+
+
+def _write(path: Path, content: str | bytes) -> bool:
+    content = content.encode() if isinstance(content, str) else content
+    if path.exists() and path.read_bytes() == content:
         return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise GraderError(f"{path} cannot be written: {error.strerror}.") from None
     return True

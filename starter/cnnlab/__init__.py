@@ -1,6 +1,7 @@
 """The library that the notebooks of CNN Lab import.
 
 ``check``           the visible check under each question
+``data``            the pictures to classify, from the network or without one
 ``gradient_check``  numeric gradients, to compare yours with
 ``photo``           a photograph to try filters on
 ``plots``           the notebooks' pictures

@@ -59,6 +59,11 @@ def test_a_plot_comes_back_as_a_picture(kernel):
     assert [o for o in run.outputs if "image/png" in o.get("data", {})]
 
 
+def test_the_embedded_pictures_load_without_a_network(kernel):
+    run = kernel.run_cell('from cnnlab.data import load\nprint(load("toys"))', 60)
+    assert "<toys: 4,000 train" in str(run.outputs)
+
+
 def test_a_function_is_called_with_arrays(kernel):
     kernel.run_cell("def twice(x):\n    print('noise')\n    return x * 2", 5)
     answer = call(kernel, "twice", np.arange(3.0))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import nbformat
 import pytest
@@ -201,6 +202,36 @@ def _with_real_release(release, grade_file):
             Assignment.release = patched
 
     return grade
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with nothing but data files, copied from here."""
+    for name in releases.DATA_FILES:
+        for folder in ("datasets", "starter/cnnlab/data"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / "datasets" / name, tmp_path / folder / name)
+    return tmp_path
+
+
+def test_the_committed_data_files_are_copies_of_those_in_datasets():
+    assert releases.check_data() == []
+
+
+def test_a_stale_or_missing_data_file_is_told_and_mended(project):
+    assert releases.check_data(project) == []
+    (project / "datasets/registry.toml").write_text("[cifar10]\n")
+    (project / "starter/cnnlab/data/toys.png").unlink()
+    problems = releases.check_data(project)
+    assert [problem.split(" is not", 1)[0] for problem in problems] == [
+        "starter/cnnlab/data/registry.toml",
+        "starter/cnnlab/data/toys.png",
+    ]
+    assert "Change that one, then run: autograder release" in problems[0]
+    assert [changed for _, changed in releases.release_data(project)] == [True, True]
+    assert releases.check_data(project) == []
+    assert (project / "starter/cnnlab/data/registry.toml").read_text() == "[cifar10]\n"
+    assert [changed for _, changed in releases.release_data(project)] == [False, False]
 
 
 def test_everything_written_is_utf8_json_with_a_final_newline(assignment):

@@ -19,19 +19,31 @@ from cnnlab.data.download import cache_folder, fetch
 from cnnlab.data.errors import DataError
 from cnnlab.data.registry import Archive, Cifar10, read_cifar10
 
-CLASSES = tuple(
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
 )
 
 
-def load_cifar10(source: str | Path | None = None, given: str = "source") -> Dataset:
+def load_cifar10(
+    source: str | Path | None = None, given: str = "source", entry: Cifar10 | None = None
+) -> Dataset:
     """CIFAR-10 from ``source`` (see ``load``), or from the cache, or from its home.
 
     Args:
         source: a folder, an archive, an address, or None.
         given: how the source was given, for messages.
+        entry: what the registry says; None reads it.
     """
-    entry = read_cifar10()
+    entry = entry or read_cifar10()
     if source is None or _is_address(source):
         archive = entry.binary if source is None else _mirrored(str(source), entry)
         try:
@@ -88,8 +100,9 @@ def _from_path(path: Path, given: str, entry: Cifar10) -> Files:
 
 
 _EXPECTED = (
-    "Give the folder that holds data_batch_1.bin to data_batch_5.bin and test_batch.bin (the "
-    "binary version, unpacked), or data_batch_1 to data_batch_5 and test_batch (the Python version)."
+    "Give the folder that an official archive unpacks to: it holds data_batch_1.bin to "
+    "data_batch_5.bin and test_batch.bin (the binary version), or the same names without .bin (the "
+    "Python version)."
 )
 
 

@@ -41,7 +41,7 @@ def fetch(archive: Archive, folder: Path) -> Path:
     import pooch
     import requests
 
-    logging.getLogger("pooch").setLevel(logging.ERROR)  # the bar says it better
+    pooch.get_logger().setLevel(logging.ERROR)  # the bar says it better
     _remove_leftovers(folder)
     store = pooch.create(
         path=folder,
@@ -52,20 +52,10 @@ def fetch(archive: Archive, folder: Path) -> Path:
     )
     try:
         return Path(store.fetch(archive.file_name, downloader=_download))
-    except requests.HTTPError as error:
-        response = error.response
-        why = f"the server answers {response.status_code} {response.reason}"
-    except requests.Timeout:
-        why = f"nothing came for {SILENCE} seconds"
-    except requests.exceptions.ChunkedEncodingError:
-        why = "the connection broke off, again and again"
-    except requests.ConnectionError:
-        why = "there is no connection to the server"
-    except (requests.RequestException, ValueError) as error:
-        if isinstance(error, requests.RequestException):
-            why = str(error)
-        else:
-            why = "what came is not the right file (its checksum differs), so it was deleted"
+    except requests.RequestException as error:
+        why = _network(error)
+    except ValueError:  # pooch's, of the checksum
+        why = "what came is not the right file (its checksum differs), so it was deleted"
     except OSError as error:
         raise DataError(_disk(error, folder)) from None
     raise DataError(f"{archive.url} could not be downloaded: {why}.") from None
@@ -75,9 +65,14 @@ def _download(url: str, output_file: str, store) -> None:
     import pooch
     from tqdm import tqdm
 
-    with tqdm(
-        desc=url.rsplit("/", 1)[-1], unit="B", unit_scale=True, file=sys.stdout, ncols=79
-    ) as bar:
+    class Bar(tqdm):
+        def reset(self):  # pooch counts whole chunks, then begins at 0 and adds the true size
+            self.n = 0
+
+    looks = {"unit": "B", "unit_scale": True, "file": sys.stdout, "ncols": 79}
+    # No bar for a server that does not answer: hence the delay. pooch sets the total, but asks
+    # before whether the bar is true, which a bar without a total refuses to say.
+    with Bar(desc=url.rsplit("/", 1)[-1], total=1, delay=0.1, **looks) as bar:
         pooch.HTTPDownloader(
             progressbar=bar,
             timeout=SILENCE,
@@ -92,6 +87,22 @@ def _remove_leftovers(folder: Path) -> None:
         for path in folder.glob("tmp*"):
             if time.time() - path.stat().st_mtime > STALE:
                 path.unlink()
+
+
+def _network(error: Exception) -> str:
+    import requests
+    import urllib3
+
+    inner = error.args[0] if error.args else None
+    if isinstance(error, requests.HTTPError):
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout) or isinstance(inner, urllib3.exceptions.TimeoutError):
+        return f"nothing came for {SILENCE} seconds"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off, again and again"
+    if isinstance(error, requests.ConnectionError):
+        return "there is no connection to the server"
+    return str(error)
 
 
 def _disk(error: OSError, folder: Path) -> str:
