@@ -40,18 +40,19 @@ def color_histogram_hsv(im, nbin=10, xmin=0, xmax=255, normalized=True):
     largest = np.maximum(np.maximum(red, green), blue)
     spread = largest - np.minimum(np.minimum(red, green), blue)
     spread[spread == 0] = np.inf  # so that grey gets hue 0
-    # the last formula first; where another one holds, it replaces that
-    sixths = 4 + (red - green) / spread
-    np.copyto(sixths, 2 + (blue - red) / spread, where=green == largest)
-    np.copyto(sixths, (green - blue) / spread, where=red == largest)
-    sixths += 6 * (sixths < 0)
-    hue = sixths * (xmax / 6)
-    bins = np.floor((hue - xmin) * (nbin / (xmax - xmin))).astype(np.int64)
-    bins = np.minimum(bins, nbin - 1)
-    # each image counts into its own stretch of one long row of bins
-    counted = bins >= 0
-    places = (bins + nbin * np.arange(len(bins))[:, None])[counted]
-    histograms = np.bincount(places, minlength=nbin * len(bins)).reshape(-1, nbin).astype(float)
+    # exactly one of these is 1, the others are 0
+    is_red = (red == largest).astype(dtype)
+    is_green = (green == largest) * (1 - is_red)
+    is_blue = 1 - is_red - is_green
+    difference = is_red * (green - blue) + is_green * (blue - red) + is_blue * (red - green)
+    sixths = difference / spread + dtype(2) * is_green + dtype(4) * is_blue
+    sixths += dtype(6) * (sixths < 0)
+    places = np.floor((sixths * dtype(xmax / 6) - dtype(xmin)) * dtype(nbin / (xmax - xmin)))
+    # one bin more, the first, for what lies below xmin; each image counts into its own stretch
+    bins = np.clip(places, -1, nbin - 1).astype(np.int32) + 1
+    bins += np.arange(len(bins), dtype=np.int32)[:, None] * (nbin + 1)
+    histograms = np.bincount(bins.ravel(), minlength=len(bins) * (nbin + 1))
+    histograms = histograms.reshape(-1, nbin + 1)[:, 1:].astype(float)
     if normalized:
         histograms /= np.maximum(np.sum(histograms, axis=1, keepdims=True), 1)
     return histograms.reshape(*im.shape[:-3], nbin)

@@ -40,8 +40,8 @@ def hog_feature(im, cell=8, nbin=9, block=1):
     # a plane per channel: (3, N, H, W), each in one stretch of memory
     planes = np.moveaxis(im.reshape(-1, H, W, 3), 3, 0).astype(dtype, order="C")
     down, across = np.zeros_like(planes), np.zeros_like(planes)
-    down[:, :, 1:-1] = planes[:, :, 2:] - planes[:, :, :-2]
-    across[:, :, :, 1:-1] = planes[:, :, :, 2:] - planes[:, :, :, :-2]
+    np.subtract(planes[:, :, 2:], planes[:, :, :-2], out=down[:, :, 1:-1])
+    np.subtract(planes[..., 2:], planes[..., :-2], out=across[..., 1:-1])
 
     # per pixel, the channel with the longest gradient
     squares = down**2 + across**2
@@ -52,21 +52,23 @@ def hog_feature(im, cell=8, nbin=9, block=1):
         dx = dx + longer * (across[c] - dx)
         longest = np.maximum(longest, squares[c])
 
-    # Turn gradients that point up around. Then the bin is the number of edges between bins that
-    # the gradient has passed: cheaper than an arctangent, and the same.
-    sign = np.where((dy < 0) | ((dy == 0) & (dx < 0)), -1, 1).astype(dtype)
-    dy, dx = dy * sign, dx * sign
-    bins = np.zeros(dy.shape, dtype=np.int32)
-    for edge in np.arange(1, nbin) * np.pi / nbin:
-        bins += dy * dtype(np.cos(edge)) >= dx * dtype(np.sin(edge))
+    # The cosine of the angle, of gradients that point up that of the opposite one. It falls from 1
+    # at 0 degrees to -1 at 180, so the bin is the number of edges between bins that it has passed:
+    # the same as with an arctangent, and several times faster.
+    lengths = np.sqrt(longest)
+    upside_down = (dy < 0) | ((dy == 0) & (dx < 0))
+    cosine = dx * (1 - 2 * upside_down.astype(dtype)) / np.maximum(lengths, dtype(1e-30))
+    passed = np.zeros(cosine.shape, dtype=np.int16)
+    for edge in np.cos(np.arange(1, nbin) * np.pi / nbin):
+        passed += cosine <= dtype(edge)
 
     # every cell of every image has its own stretch of one long row of bins
     rows, columns = H // cell, W // cell
     cell_of_pixel = np.arange(H)[:, None] // cell * columns + np.arange(W) // cell
-    bins += (cell_of_pixel * nbin).astype(np.int32)
+    bins = passed + (cell_of_pixel * nbin).astype(np.int32)
     bins += np.arange(len(bins), dtype=np.int32)[:, None, None] * (rows * columns * nbin)
     histograms = np.bincount(
-        bins.ravel(), weights=np.sqrt(longest).ravel(), minlength=len(bins) * rows * columns * nbin
+        bins.ravel(), weights=lengths.ravel(), minlength=len(bins) * rows * columns * nbin
     ).reshape(-1, rows, columns, nbin)
     histograms /= cell**2
     if block == 0:

@@ -20,7 +20,7 @@ SLOW = 20_000  # images; from here on a bar shows how far it is
 def extract(
     images: np.ndarray,
     *functions: Callable[[np.ndarray], np.ndarray],
-    batch: int = 100,
+    batch: int = 50,
     progress: bool | None = None,
 ) -> np.ndarray:
     """Apply feature functions to all images, and put their results side by side.
