@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import hsv_to_rgb
 
-from cnnlab.plots.style import GREY, INK, WIDTH, picture
+from cnnlab.plots.style import GREY, INK, WIDTH, bare, picture
 
 
 @picture
@@ -32,7 +32,7 @@ def hue_histograms(images: Sequence[np.ndarray], histograms: Sequence[np.ndarray
     highest = max(np.max(h) for h in histograms) * 1.05 or 1
     for column, (image, histogram) in enumerate(zip(images, histograms, strict=True)):
         grid[0, column].imshow(image)
-        grid[0, column].axis("off")
+        bare(grid[0, column])
         bins = np.arange(len(histogram))
         hues = (bins + 0.5) / len(histogram)
         colours = hsv_to_rgb(np.stack([hues, 0 * hues + 0.85, 0 * hues + 0.85], axis=1))
@@ -67,7 +67,7 @@ def hog_glyphs(images: Mapping[str, np.ndarray], cells: Mapping[str, np.ndarray]
         upper, lower = grid[:, column]
         upper.imshow(image)
         upper.set_title(title, fontsize=10)
-        upper.axis("off")
+        bare(upper)
         histogram = np.asarray(cells[title], dtype=float)
         rows, columns, nbin = histogram.shape
         angles = (np.arange(nbin) + 0.5) * np.pi / nbin + np.pi / 2
@@ -85,4 +85,4 @@ def hog_glyphs(images: Mapping[str, np.ndarray], cells: Mapping[str, np.ndarray]
         lower.set_xlim(0, columns)
         lower.set_ylim(rows, 0)
         lower.set_aspect("equal")
-        lower.axis("off")
+        bare(lower)

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from cnnlab.plots.style import GREEN, GREY, ORANGE, WIDTH, picture
+from cnnlab.plots.style import GREEN, GREY, ORANGE, WIDTH, bare, picture
 
 
 @picture
@@ -47,7 +47,7 @@ def sheet(
             )
         )
         axes.imshow(image)
-        axes.axis("off")
+        bare(axes)
         if i < len(titles):
             axes.set_title(titles[i], fontsize=10, pad=3)
         if i < len(right) and right[i] is not None:
@@ -84,7 +84,7 @@ def templates(weights: np.ndarray, names: Sequence[str], shape=(32, 32, 3)) -> N
         rows, columns, figsize=(WIDTH, rows * (side + 0.25)), layout="constrained", squeeze=False
     )
     for axes in grid.ravel():
-        axes.axis("off")
+        bare(axes)
     for axes, column, name in zip(grid.ravel(), weights.T, names, strict=False):
         limit = np.percentile(np.abs(column), 99.5) or 1
         axes.imshow(np.clip(0.5 + column.reshape(shape) / (2 * limit), 0, 1))
@@ -115,7 +115,7 @@ def patches(pieces: np.ndarray, size: int, columns: int = 20, title: str = "") -
     figure = plt.figure(figsize=(page.shape[1] * scale, page.shape[0] * scale + room))
     axes = figure.add_axes((0, 0, 1, 1 - room / (page.shape[0] * scale + room)))
     axes.imshow(page)
-    axes.axis("off")
+    bare(axes)
     axes.set_title(title, color=GREY)
 
 
