@@ -2,11 +2,11 @@
 
 import importlib.util
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-from scipy import ndimage
 
 from autograder.questions import PROJECT
 from cnnlab.data import DataError, load
@@ -22,8 +22,6 @@ def toys():
 def generator():
     spec = importlib.util.spec_from_file_location("make_toys", PROJECT / "datasets/make_toys.py")
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["make_toys"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
@@ -73,7 +71,6 @@ def test_half_of_a_two_coloured_toy_is_the_one_colour_and_half_the_other(generat
             top[shape(u, v)] = colors.index(color)
         areas = sorted(np.bincount(top[top >= 0]))[-2:]
         assert areas[0] / areas[1] > 0.88, toy.name
-        assert ndimage.label(top >= 0, np.ones((3, 3)))[1] <= 2, "a toy is in one piece"
 
 
 def test_two_classes_of_the_same_shape_have_the_same_outline(generator):

@@ -72,11 +72,10 @@ def _mirrored(address: str, entry: Cifar10) -> Archive:
 def _what_to_do(entry: Cifar10) -> str:
     return (
         "What you can do:\n"
-        "  - try again when you have a connection:   python -m cnnlab.data cifar10\n"
-        f"  - take the files from somewhere else: download {entry.binary.file_name} on another\n"
-        f"    machine ({entry.home}), then\n"
-        '    load("cifar10", source="FOLDER OR ARCHIVE"), or set CNNLAB_DATA\n'
-        '  - begin now, without a network:           load("toys")'
+        '  - begin now, without a network:  load("toys")\n'
+        "  - try again later:               python -m cnnlab.data cifar10\n"
+        f"  - get {entry.binary.file_name} from {entry.home} on another\n"
+        '    machine, and say where it is:  load("cifar10", source=...), or CNNLAB_DATA=...'
     )
 
 
