@@ -239,9 +239,9 @@ def main() -> None:
         features,
         labels,
         seconds,
-        epochs=20,
-        learning_rate=0.005,
-        reg=2e-3,
+        epochs=30,
+        learning_rate=0.03,
+        reg=3e-4,
     )
     rows.add(
         "two layers on visual words",
@@ -250,15 +250,15 @@ def main() -> None:
         seconds,
         hidden=200,
         epochs=12,
-        learning_rate=0.01,
-        reg=0.01,
+        learning_rate=0.015,
+        reg=0.007,
     )
     del features
 
     together = [np.concatenate(same, axis=1) for same in zip(made, hog_colour, strict=True)]
     del made, hog_colour
     seconds += hog_seconds
-    settings = {"hidden": 300, "epochs": 8, "learning_rate": 0.01, "reg": 0.01}
+    settings = {"hidden": 300, "epochs": 10, "learning_rate": 0.015, "reg": 0.01}
     rows.add("two layers on all of it", standardized(*together), labels, seconds, **settings)
 
     # every training image a second time, mirrored
