@@ -17,8 +17,8 @@ def knn_distances(X, X_train):
     X and X_train may be pixels as they come from a file (uint8, whole numbers from 0 to 255), in
     which 3 - 5 is 254: compute in floats. They are left as they were.
 
-    No loop, and no array of N x M x D numbers: that would be 8 GB for 500 and 5,000 images of
-    32 x 32 x 1. Multiply (a - b)^2 out; its middle part is a matrix product.
+    No loop, and no array of N x M x D numbers: for 500 and 5,000 images of 32 x 32 x 3 numbers that
+    would be 61 GB. Multiply (a - b)^2 out; its middle part is a matrix product.
     """
     ### BEGIN SOLUTION
     X, X_train = X.astype(np.float64), X_train.astype(np.float64)
