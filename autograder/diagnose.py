@@ -178,6 +178,8 @@ def _same_value(a: Any, b: Any) -> bool:
     """Equal up to rounding. What stayed in the kernel (a cache) is not compared."""
     if isinstance(a, Handle) or isinstance(b, Handle):
         return True
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same_value(a[name], b[name]) for name in a)
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
         return len(a) == len(b) and all(map(_same_value, a, b))
     if isinstance(a, (tuple, list)) != isinstance(b, (tuple, list)):

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from autograder.compare import assert_close, assert_equal_int, assert_equal_ints, unpack
-from autograder.errors import StudentError, StudentRaised, WrongAnswer
+from autograder.errors import StudentRaised, WrongAnswer
+from autograder.hidden.inputs import SINGLE, assert_unchanged, own_cache
 from autograder.questions import question
 from solutions import arithmetic, convolution, pooling
 
-# sums of products in single precision, whatever their order
-SINGLE = {"rtol": 1e-4, "atol": 1e-5}
 # A backward pass by numeric differences is no backward pass. So far from zero, small steps drown in
 # rounding; and loops over the lecture's image, twice for each of its numbers, take minutes.
 LECTURE, FAR = (3, 32, 32), 1e7
@@ -183,15 +182,6 @@ def draw_layer(rng, x_shape, w_shape, *, bias=True, dtype=np.float64):
     return x, w, b
 
 
-def assert_unchanged(after, before, name):
-    try:
-        assert_close(after, before, name=name)
-    except WrongAnswer:
-        raise WrongAnswer(
-            f"your function changed its input {name}. Make a copy before you write into it"
-        ) from None
-
-
 @question("conv_forward_naive", points=6)
 class TestConvForwardNaive:
     def check(self, student, x, w, b, stride, pad, **tolerance):
@@ -237,19 +227,6 @@ class TestConvForwardNaive:
             assert_unchanged(student.get(handle), before, name)
 
 
-def own_cache(student, forward, *args):
-    """The cache of the student's own forward pass, whatever is in it.
-
-    Where that does not run, the tuple that the docstring names: a missing forward pass has cost
-    its own points already.
-    """
-    try:
-        _, cache = unpack(getattr(student, forward)(*args), "out", "cache")
-    except (StudentError, WrongAnswer):
-        return args
-    return args if cache is None else cache
-
-
 @question("conv_backward_naive", points=8)
 class TestConvBackwardNaive:
     def gradients(self, student, rng, hw, kernel, stride, pad):
@@ -258,7 +235,8 @@ class TestConvBackwardNaive:
         param = {"stride": stride, "pad": pad}
         out, right_cache = convolution.conv_forward_naive(x, w, b, param)
         dout = rng.standard_normal(out.shape)
-        cache = own_cache(student, "conv_forward_naive", x, w, b, param)
+        args = (x, w, b, param)
+        cache = own_cache(student, "conv_forward_naive", *args, otherwise=args)
         names = ("dx", "dw", "db")
         actual = unpack(student.conv_backward_naive(dout, cache), *names)
         expected = convolution.conv_backward_naive(dout, right_cache)
@@ -303,7 +281,7 @@ class TestConvBackwardNaive:
         param = {"stride": 1, "pad": 1}
         out, right_cache = convolution.conv_forward_naive(x, w, b, param)
         dout = rng.standard_normal(out.shape)
-        cache = own_cache(student, "conv_forward_naive", x, w, b, param)
+        cache = own_cache(student, "conv_forward_naive", x, w, b, param, otherwise=right_cache)
         dx, dw, _ = unpack(student.conv_backward_naive(dout, cache), "dx", "dw", "db")
         right_dx, right_dw, _ = convolution.conv_backward_naive(dout, right_cache)
         assert_close(dx, right_dx, name="dx")
@@ -355,7 +333,7 @@ def check_pool_backward(student, kind, references, rng, x, param):
     forward, backward = references
     out, right_cache = forward(x, param)
     dout = rng.uniform(0.5, 2, out.shape) * rng.choice([-1, 1], out.shape)
-    cache = own_cache(student, f"{kind}_pool_forward_naive", x, param)
+    cache = own_cache(student, f"{kind}_pool_forward_naive", x, param, otherwise=(x, param))
     dx = getattr(student, f"{kind}_pool_backward_naive")(dout, cache)
     assert_close(dx, backward(dout, right_cache), name="dx")
 

@@ -2,9 +2,11 @@
 
 ``check``           the visible check under each question
 ``data``            the pictures to classify, from the network or without one
+``features``        from images to rows of numbers: the tools around your own features
 ``gradient_check``  numeric gradients, to compare yours with
 ``photo``           a photograph to try filters on
 ``plots``           the notebooks' pictures
+``training``        the training loop: stochastic gradient descent
 
 It holds no answers: no convolution, no pooling, no gradient of a layer.
 """

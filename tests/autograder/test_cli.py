@@ -58,7 +58,7 @@ def test_check_writes_nothing_but_json_to_the_terminal_when_asked(assignment):
         (("check", "nowhere.ipynb"), "There is no file nowhere.ipynb"),
         (("grade", "7_nothing"), "no assignment '7_nothing'"),
         (("grade", "2_conv_layers"), "is no course folder"),
-        (("release", "2_conv_layer"), "Known: 2_conv_layers"),
+        (("release", "2_conv_layer"), "Known: 1_image_features, 2_conv_layers"),
     ],
 )
 def test_mistakes_are_answered_in_sentences(words, complaint, tmp_path):

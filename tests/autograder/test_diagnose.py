@@ -79,6 +79,24 @@ def test_the_variant_that_explains_most_wins():
     assert diagnose("double", tests, REFERENCES) == "squares"
 
 
+def test_a_bug_in_a_dict_of_arrays_is_named():
+    @misconception("grads")
+    def forgets_the_bias(x):
+        """Forgets."""
+        return {"w": 2 * x, "b": 0 * x}
+
+    references = {"grads": lambda x: {"w": 2 * x, "b": x}}
+    x = np.array([1.0, 2.0])
+    same = {"b": np.zeros(2), "w": 2 * x}  # in another order
+    assert diagnose("grads", [one_test(False, Call("grads", (x,), {}, same))], references) == (
+        "forgets_the_bias"
+    )
+    for other in ({"w": 2 * x}, {"w": x, "b": 0 * x}, {"w": 2 * x, "b": 0 * x, "c": x}, 2 * x):
+        assert diagnose("grads", [one_test(False, Call("grads", (x,), {}, other))], references) is (
+            None
+        )
+
+
 def test_rounding_does_not_hide_a_bug():
     tests = [one_test(False, call("double", [3, 5], np.array([4, 6], np.float32) * (1 + 1e-7)))]
     assert diagnose("double", tests, REFERENCES) == "adds_one"

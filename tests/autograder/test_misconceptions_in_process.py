@@ -1,4 +1,4 @@
-"""The hidden tests of the convolution layers against all they have to tell apart, without a kernel.
+"""The hidden tests of all assignments against all they have to tell apart, without a kernel.
 
 The references pass everything; each misconception loses points on its own question only, and gives
 other outputs than every other one; functions that only pretend pass nothing.
@@ -8,24 +8,27 @@ import copy
 import functools
 import zlib
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import autograder
-from autograder.diagnose import MISCONCEPTIONS
+from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
 from autograder.errors import NotDefined, StudentError, StudentRaised, WrongAnswer
-from autograder.misconceptions import conv_layers  # registers them
-from solutions import arithmetic, convolution, pooling
+from autograder.misconceptions import conv_layers
+from autograder.questions import find_assignments
+from solutions import convolution
 
-HIDDEN = Path(autograder.__file__).parent / "hidden" / "test_conv_layers.py"
-ARITHMETIC = ("conv_output_size", "conv_cost", "receptive_field")
+ASSIGNMENTS = find_assignments()
+for assignment in ASSIGNMENTS.values():
+    load_misconceptions(assignment.misconceptions)
+CONV_LAYERS = "2_conv_layers"
 LEAST = {
     "conv_forward_naive": 6,
     "conv_backward_naive": 6,
-    "conv_forward_general": 3,
-} | dict.fromkeys(ARITHMETIC, 3)
+    "hog_feature": 6,
+}
+FEWEST = 3
+POINTS = {"1_image_features": 53, CONV_LAYERS: 36}  # without extra credit
 SEED = 7
 
 
@@ -49,16 +52,17 @@ class FakeStudent:
             raise NotDefined(name)
         return functools.partial(self.call, name)
 
-    def call(self, name, *args):
+    def call(self, name, *args, **kwargs):
         args = [a.value if isinstance(a, Held) else copy.deepcopy(a) for a in args]
         try:
-            result = self.functions[name](*args)
+            result = self.functions[name](*args, **kwargs)
         except Exception as error:
             self.calls.append((name, type(error).__name__))
             raise StudentRaised(name, type(error).__name__, str(error)) from error
         self.calls.append((name, copy.deepcopy(result)))
         if isinstance(result, tuple):
-            return tuple(Held(r) if isinstance(r, (tuple, list, dict)) else r for r in result)
+            held = (tuple, list, dict)
+            return tuple(Held(r) if isinstance(r, held) else r for r in result)
         return result
 
     def put(self, value):
@@ -74,32 +78,37 @@ class Collector:
 
 
 @functools.cache
-def hidden_tests():
-    """The items that pytest collects, with their question's marker."""
+def hidden_tests(name):
+    """The items that pytest collects for an assignment, with their question's marker."""
     collector = Collector()
-    code = pytest.main(
-        ["--collect-only", "-q", "-p", "no:cacheprovider", str(HIDDEN)], plugins=[collector]
-    )
+    options = ["--collect-only", "-q", "-p", "no:cacheprovider"]
+    path = str(ASSIGNMENTS[name].hidden_tests)
+    code = pytest.main([*options, path], plugins=[collector])
     assert code == 0
     return [(item, item.get_closest_marker("question")) for item in collector.items]
 
 
-def questions():
-    return {marker.args[0]: marker.kwargs for _, marker in hidden_tests()}
+def questions(name):
+    return {marker.args[0]: marker.kwargs for _, marker in hidden_tests(name)}
 
 
-def references():
-    modules = (arithmetic, convolution, pooling)
-    return {q: next(getattr(m, q) for m in modules if hasattr(m, q)) for q in questions()}
+@functools.cache
+def home():
+    """Question -> the assignment that it belongs to."""
+    return {q.id: name for name, a in ASSIGNMENTS.items() for q in a.questions}
 
 
-def run(functions, seed=SEED, only=None):
+def references(name):
+    return ASSIGNMENTS[name].references()
+
+
+def run(name, functions, seed=SEED, only=None):
     """Results per question: a list with None for a passed test, else the exception.
 
     Whatever is neither a WrongAnswer nor a StudentError comes out: it is the grader's own mistake.
     """
     results, students = {}, {}
-    for item, marker in hidden_tests():
+    for item, marker in hidden_tests(name):
         question = marker.args[0]
         if only and question != only:
             continue
@@ -107,7 +116,8 @@ def run(functions, seed=SEED, only=None):
         rng = np.random.default_rng([seed, zlib.crc32(item.name.encode())])
         case = item.callspec.params if hasattr(item, "callspec") else {}
         try:
-            getattr(item.cls(), item.originalname)(student=student, rng=rng, **case)
+            with np.errstate(all="ignore"):  # a kernel only warns
+                getattr(item.cls(), item.originalname)(student=student, rng=rng, **case)
             outcome = None
         except (WrongAnswer, StudentError) as error:
             outcome = error
@@ -117,62 +127,71 @@ def run(functions, seed=SEED, only=None):
 
 
 def all_misconceptions():
-    return [(q, name) for q, variants in MISCONCEPTIONS.items() for name in variants]
+    return [(q, name) for q, variants in MISCONCEPTIONS.items() if q in home() for name in variants]
 
 
-def test_every_question_has_tests_points_and_plain_names():
-    assert list(questions()) == [
-        *ARITHMETIC,
-        *("conv_forward_naive", "conv_backward_naive"),
-        *("max_pool_forward_naive", "max_pool_backward_naive"),
-        *("avg_pool_forward_naive", "avg_pool_backward_naive"),
-        "conv_forward_general",
+every_assignment = pytest.mark.parametrize("name", ASSIGNMENTS)
+
+
+@every_assignment
+def test_every_question_has_tests_points_and_plain_names(name):
+    # in the order of the notebook
+    assert list(questions(name)) == list(references(name))
+    assert (
+        sum(m["points"] for m in questions(name).values() if not m["extra_credit"])
+        == (POINTS[name])
+    )
+    tests = [
+        (i.cls, i.function.__doc__, getattr(i, "callspec", None)) for i, _ in hidden_tests(name)
     ]
-    assert sum(m["points"] for m in questions().values() if not m["extra_credit"]) == 36
-    names = [(i.cls, i.function.__doc__, getattr(i, "callspec", None)) for i, _ in hidden_tests()]
-    assert all(doc and "\n" not in doc and not doc.endswith(".") for _, doc, _ in names)
-    shown = [(cls, doc, spec and spec.id) for cls, doc, spec in names]
+    assert all(doc and "\n" not in doc and not doc.endswith(".") for _, doc, _ in tests)
+    shown = [(cls, doc, spec and spec.id) for cls, doc, spec in tests]
     assert len(shown) == len(set(shown))
 
 
-def test_there_are_enough_misconceptions_with_hints():
-    for question in questions():
+@every_assignment
+def test_there_are_enough_misconceptions_with_hints(name):
+    for question in questions(name):
         variants = MISCONCEPTIONS[question]
-        assert len(variants) >= LEAST.get(question, 4), question
+        assert len(variants) >= LEAST.get(question, FEWEST), question
         for function in variants.values():
             assert len(function.__doc__) > 40
 
 
+@every_assignment
 @pytest.mark.parametrize("seed", range(10))
-def test_references_pass_whatever_the_seed(seed):
-    results, _ = run(references(), seed)
+def test_references_pass_whatever_the_seed(name, seed):
+    results, _ = run(name, references(name), seed)
     assert not [error for errors in results.values() for error in errors if error]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("question, name", all_misconceptions())
-def test_misconception_loses_on_its_own_question_only(question, name, seed):
-    wrong = MISCONCEPTIONS[question][name]
-    results, _ = run(references() | {question: wrong}, seed)
+@pytest.mark.parametrize("question, wrong", all_misconceptions())
+def test_misconception_loses_on_its_own_question_only(question, wrong, seed):
+    name = home()[question]
+    mutant = references(name) | {question: MISCONCEPTIONS[question][wrong]}
+    results, _ = run(name, mutant, seed)
     assert any(results.pop(question))
     assert not [e for errors in results.values() for e in errors if e]
 
 
 def same_outcome(a, b):
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return all(same_outcome(a[key], b[key]) for key in a)
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         return all(same_outcome(*pair) for pair in zip(a, b, strict=True))
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.shape == b.shape and np.allclose(a, b)
     if type(a) is not type(b) or isinstance(a, np.ndarray):
         return False
-    return isinstance(a, dict) or a == b
+    return a == b
 
 
-@pytest.mark.parametrize("question", MISCONCEPTIONS)
+@pytest.mark.parametrize("question", home())
 def test_misconceptions_can_be_told_apart(question):
-    calls = {}
+    calls, right = {}, references(home()[question])
     for name, wrong in MISCONCEPTIONS[question].items():
-        _, students = run(references() | {question: wrong}, only=question)
+        _, students = run(home()[question], right | {question: wrong}, only=question)
         calls[name] = [
             [outcome for function, outcome in student.calls if function == question]
             for student in students[question]
@@ -190,7 +209,9 @@ def zeros_like_the_right_answer(function):
     def zeros(value):
         if isinstance(value, tuple):
             return tuple(zeros(v) for v in value)
-        return 0 * value if isinstance(value, (int, np.ndarray)) else value
+        if isinstance(value, dict):
+            return {key: zeros(v) for key, v in value.items()}
+        return 0 * value if isinstance(value, (int, float, np.ndarray)) else value
 
     return lambda *args: zeros(function(*args))
 
@@ -216,24 +237,29 @@ DUMMIES = {
 }
 
 
+@every_assignment
 @pytest.mark.parametrize("dummy", DUMMIES)
-def test_dummies_pass_nothing(dummy):
-    dummies = {name: DUMMIES[dummy](function) for name, function in references().items()}
-    results, _ = run(dummies)
+def test_dummies_pass_nothing(name, dummy):
+    dummies = {q: DUMMIES[dummy](function) for q, function in references(name).items()}
+    results, _ = run(name, dummies)
     passed = {q: errors for q, errors in results.items() if not all(errors)}
     assert not passed
 
 
-def test_nothing_defined_passes_nothing():
-    results, _ = run({})
+@every_assignment
+def test_nothing_defined_passes_nothing(name):
+    results, _ = run(name, {})
     assert all(isinstance(e, NotDefined) for errors in results.values() for e in errors)
 
 
-@pytest.mark.parametrize("forward", ["conv_forward_naive", "max_pool_forward_naive"])
+@pytest.mark.parametrize(
+    "forward", ["conv_forward_naive", "max_pool_forward_naive", "two_layer_forward"]
+)
 @pytest.mark.parametrize("dummy", ["None", "NotImplementedError", "its input and a cache"])
 def test_a_missing_forward_pass_costs_only_itself(forward, dummy):
-    functions = references()
-    results, _ = run(functions | {forward: DUMMIES[dummy](functions[forward])})
+    name = home()[forward]
+    functions = references(name)
+    results, _ = run(name, functions | {forward: DUMMIES[dummy](functions[forward])})
     assert all(results.pop(forward))
     assert not [e for errors in results.values() for e in errors if e]
 
@@ -246,24 +272,28 @@ def test_own_cache_goes_to_own_backward():
     def backward(dout, cache):
         return list(convolution.conv_backward_naive(dout, cache["mine"]))
 
-    results, _ = run(
-        references() | {"conv_forward_naive": forward, "conv_backward_naive": backward}
-    )
+    own = {"conv_forward_naive": forward, "conv_backward_naive": backward}
+    results, _ = run(CONV_LAYERS, references(CONV_LAYERS) | own)
     assert not [e for errors in results.values() for e in errors if e]
 
 
-@pytest.mark.parametrize(
-    "question", [q for q in conv_layers.reference.__dict__ if "forward_naive" in q]
-)
-def test_changing_the_input_costs_one_test(question):
-    right = references()[question]
+CHANGED = [q for q in conv_layers.reference.__dict__ if "forward_naive" in q] + [
+    *("knn_distances", "softmax_loss", "svm_loss", "color_histogram_hsv", "hog_feature"),
+    *("build_codebook", "encode_images", "perceptron_update"),
+]
 
-    def changes_x(x, *args):
-        result = right(x, *args)
+
+@pytest.mark.parametrize("question", CHANGED)
+def test_changing_the_input_costs_one_test(question):
+    name = home()[question]
+    right = references(name)[question]
+
+    def changes_x(x, *args, **options):
+        result = right(x, *args, **options)
         x *= 2
         return result
 
-    results, _ = run(references() | {question: changes_x})
+    results, _ = run(name, references(name) | {question: changes_x})
     messages = [str(e) for e in results[question] if e]
     assert len(messages) == 1
-    assert "changed its input x" in messages[0]
+    assert "changed its input" in messages[0]

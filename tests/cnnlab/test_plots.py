@@ -13,6 +13,8 @@ from matplotlib.text import Text
 from cnnlab import plots
 
 GREY = np.arange(12.0).reshape(3, 4)
+NUMBERS = np.random.default_rng(0)
+TOYS = NUMBERS.integers(0, 256, (16, 32, 32, 3), np.uint8)
 
 # every function, as the notebook calls it, and at its limits
 PICTURES = {
@@ -41,6 +43,35 @@ PICTURES = {
     "neuron": lambda: plots.neuron([1, 2, 0, 0, 1, 3, 2, 0, 1], [1, 0, -1, 0, 2, 0, 0, 0, 1], 1),
     "shared_weights": lambda: plots.shared_weights(inputs=7, kernel=3),
     "hand_back": lambda: plots.hand_back([1, 0, 3], [2, -1], [2, -1, 6, -3]),
+    "sheet": lambda: plots.sheet(TOYS, columns=8, row_names=["red and turquoise star", "a ring"]),
+    "sheet, framed and titled": lambda: plots.sheet(
+        TOYS[:11], titles=[f"{n} → 9" for n in range(11)], right=[None, True, False] * 3
+    ),
+    "templates": lambda: plots.templates(
+        NUMBERS.standard_normal((3072, 10)), ["house with a turquoise roof"] * 9 + ["ship"]
+    ),
+    "patches": lambda: plots.patches(NUMBERS.standard_normal((31, 108)), 6, title="words"),
+    "hue_histograms": lambda: plots.hue_histograms(TOYS[:4], NUMBERS.random((4, 20))),
+    "hue_histograms of one": lambda: plots.hue_histograms(TOYS[:1], np.zeros((1, 6))),
+    "hog_glyphs": lambda: plots.hog_glyphs(
+        {"a": TOYS[0], "b": TOYS[1]}, {"a": NUMBERS.random((8, 8, 9)), "b": np.zeros((4, 4, 6))}
+    ),
+    "regions": lambda: plots.regions(
+        {"left": lambda p: (p[:, 0] > 0).astype(int), "all 2": lambda p: np.full(len(p), 2)},
+        NUMBERS.standard_normal((30, 2)),
+        np.arange(30) % 3,
+    ),
+    "losses": lambda: plots.losses({"one": np.exp(-np.arange(99.0)), "short": [2.0, 1.0]}),
+    "results_table": lambda: plots.results_table(
+        np.array([[0.1, 0.99], [np.nan, 0.5]]), np.ones((2, 2)), ["pixels", "HoG"], ["linear", "k"]
+    ),
+    "results_chart": lambda: plots.results_chart(
+        NUMBERS.random((5, 3)), list("abcde"), ["nearest neighbours", "linear", "two layers"], 0.1
+    ),
+    "confusions": lambda: plots.confusions(
+        NUMBERS.integers(0, 99, (10, 10)), ["house with a turquoise roof"] * 10
+    ),
+    "confusions of nothing": lambda: plots.confusions(np.zeros((2, 2), int), ["cat", "dog"]),
 }
 
 

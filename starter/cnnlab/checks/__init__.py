@@ -4,10 +4,22 @@ steps.py       what a step is, CheckFailed, and the list of all steps
 expect.py      comparisons that explain themselves
 table.py       how a check looks, in a notebook and in a terminal
 run.py         check(f)
-arithmetic.py, convolution.py, pooling.py    the steps themselves
+
+The steps themselves, by subject:
+neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_features
+arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 """
 
-from cnnlab.checks import arithmetic, convolution, pooling  # noqa: F401  (they register steps)
+from cnnlab.checks import (  # noqa: F401  (they register steps)
+    arithmetic,
+    convolution,
+    histograms,
+    layers,
+    losses,
+    neighbours,
+    pooling,
+    words,
+)
 from cnnlab.checks.run import check
 from cnnlab.checks.steps import CheckFailed
 

@@ -46,6 +46,44 @@ def whole_number(came, expected: int, call: str, cause: str, known: dict[int, st
         raise CheckFailed(f"{call} gave {came:,}", f"{expected:,}", why)
 
 
+def scalar(came, expected: float, what: str, cause: str, known: Sequence[tuple] = ()) -> None:
+    """came must be the number expected; ``known`` pairs wrong numbers with their causes."""
+    if came is None:
+        raise CheckFailed(f"{what} is None", number(expected), "a missing return.")
+    if isinstance(came, np.ndarray) and came.ndim == 0:
+        came = came[()]
+    if isinstance(came, bool) or not isinstance(came, int | float | np.integer | np.floating):
+        kind = f"an array of shape {came.shape}" if isinstance(came, np.ndarray) else _kind(came)
+        raise CheckFailed(f"{what} is {kind}", f"one number: {number(expected)}", cause)
+    came, limit = float(came), 1e-5 * max(1.0, abs(expected))
+    if abs(came - expected) <= limit:
+        return
+    for other, why in known:
+        if abs(came - other) <= limit:
+            cause = why
+            break
+    if not np.isfinite(came):
+        cause = "an overflow, a division by zero, or the logarithm of 0. " + cause
+    raise CheckFailed(f"{what} = {number(came)}", f"{what} = {number(expected)}", cause)
+
+
+def integers(came, expected, what: str, cause: str, known: Sequence[tuple] = ()) -> None:
+    """came must be an array (or list) of these whole numbers."""
+    if came is None:
+        raise CheckFailed(f"{what} is None", f"{expected}", "a missing return.")
+    try:
+        numbers = np.asarray(came)
+    except ValueError:  # ragged lists
+        numbers = np.asarray(None)
+    if numbers.dtype.kind not in "iuf" or numbers.shape != np.shape(expected):
+        kind = f"has shape {numbers.shape}" if numbers.dtype.kind in "iuf" else f"is {_kind(came)}"
+        raise CheckFailed(f"{what} {kind}", f"{what} = {expected}", cause)
+    if np.array_equal(numbers, expected):
+        return
+    cause = next((why for other, why in known if np.array_equal(numbers, other)), cause)
+    raise CheckFailed(f"{what} = {numbers.tolist()}", f"{what} = {expected}", cause)
+
+
 def value_error(
     run: Callable,
     call: str,

@@ -6,26 +6,42 @@ numbers.py     small matrices with their numbers, and boxes around parts of them
 windows.py     where a filter fits along one side; a layer's boxes of numbers
 receptive.py   stacks of layers, and what one output sees
 neuron.py      one output as a neuron; shared weights; gradients handed back
+photographs.py many small colour images: sheets, templates, visual words
+features.py    what a feature sees: hues, the directions of edges
+results.py     regions in the plane, losses, one table for all, confusions
 
-Nothing in here convolves or pools: the numbers come from your own functions.
+Nothing in here convolves, pools or learns: the numbers come from your own functions.
 """
 
+from cnnlab.plots.features import hog_glyphs, hue_histograms
 from cnnlab.plots.images import gallery, signals
 from cnnlab.plots.neuron import hand_back, neuron, shared_weights
 from cnnlab.plots.numbers import Box, matrices
+from cnnlab.plots.photographs import patches, sheet, templates
 from cnnlab.plots.receptive import stacks
+from cnnlab.plots.results import confusions, losses, regions, results_chart, results_table
 from cnnlab.plots.windows import grids, layer, places
 
 __all__ = [
     "Box",
+    "confusions",
     "gallery",
     "grids",
     "hand_back",
+    "hog_glyphs",
+    "hue_histograms",
     "layer",
+    "losses",
     "matrices",
     "neuron",
+    "patches",
     "places",
+    "regions",
+    "results_chart",
+    "results_table",
     "shared_weights",
+    "sheet",
     "signals",
     "stacks",
+    "templates",
 ]

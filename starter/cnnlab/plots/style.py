@@ -60,3 +60,10 @@ def canvas(width: float, height: float):
     axes.set_aspect("equal")
     axes.axis("off")
     return figure, axes
+
+
+def bare(axes) -> None:
+    """Take the frame and the ticks off matplotlib's axes."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.axis("off")
