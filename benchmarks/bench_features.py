@@ -4,7 +4,7 @@
 
 Everything is a tool of the notebook 1_image_features: its questions' functions, cnnlab.features,
 cnnlab.training. Classifiers learn from 45,000 training images. Some early settings were compared on
-the test images, before the validation images took that over: so the test column may flatter by a few
+the test images, before the validation images took that over: so the test column may flatter by some
 tenths of a point. DIR holds the official files; without it cnnlab.data finds or downloads them.
 """
 

@@ -171,7 +171,8 @@ class Fuzzer:
         watch = Watch()
         try:
             with watch:
-                run = self.tests.run(question, Session(kernel, lambda calm=False: None))
+                session = Session(kernel, lambda calm=False: None)
+                run = self.tests.run(question, session, lambda: None)
                 case.passed = all(test.passed for test in run.tests)
                 case.message = run.tests[0].message
                 case.problems += [f"the grader failed: {text}" for text in run.grader_errors]

@@ -47,6 +47,9 @@ class StandIn:
     def __post_init__(self) -> None:
         self.bridge = SimpleNamespace(shell=SimpleNamespace(user_ns=dict(self.functions)))
 
+    def has_company(self) -> bool:
+        return False  # no cell has run here
+
     def held(self, handle_id: Any) -> Any:
         """The object behind a handle, as this kernel has it."""
         return self.bridge._kept[handle_id]
