@@ -31,6 +31,7 @@ DEFINITIONS = (
     *(ast.Assign, ast.AnnAssign),
 )
 LEFT_UNSOUND = (TimedOut, UnreadableResult)  # after these, a kernel may live on, and be broken
+AGAIN = 3.0  # times the limit, for a cell that is run again
 NOT_WRITTEN = "Not written yet: the cell is as it was released."
 
 
@@ -217,8 +218,9 @@ class _Walk:
         """Run the earlier cells again. Returns the one in which the kernel ended, if it did."""
         for cell in self.ran:
             source = definitions(cell.source) if calm else cell.source
-            # after the deadline too, if only for a moment: the questions' turn is over anyway
-            seconds = max(0.1, min(self.limits.cell_seconds, self._time_left()))
+            # longer than the first time, when it kept to the limit: it may be the machine that is
+            # slow now. After the deadline too, if only for a moment: nothing comes after that.
+            seconds = max(0.1, min(AGAIN * self.limits.cell_seconds, self._time_left()))
             self.kernel.run_cell(source, seconds)
             if not self.kernel.alive:
                 return cell
