@@ -92,6 +92,10 @@ def unpack(name: str, data: bytes, findings: list[Finding]) -> dict[str, Packed]
     return found
 
 
+def _too_many() -> BadSubmission:
+    return BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
+
+
 def _too_large(name: str) -> str:
     return (
         f"{name} unpacks to more than {MAX_UNPACKED >> 20} MB. "
@@ -124,7 +128,7 @@ def _name(member: str) -> str | None:
 
 def _in_zip(data: bytes) -> Iterator[tuple]:
     if data.count(b"PK\1\2") > MAX_MEMBERS:
-        raise BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
+        raise _too_many()
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile:  # the list of its files is at the end: an upload was cut off
@@ -149,7 +153,7 @@ def _in_zip(data: bytes) -> Iterator[tuple]:
 def _in_cut_zip(data: bytes) -> Iterator[tuple]:
     """What stands before each file says its name, and deflate knows its own end."""
     if data.count(LOCAL_HEADER) > MAX_MEMBERS:
-        raise BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
+        raise _too_many()
     place, whole = -1, memoryview(data)
     while (place := data.find(LOCAL_HEADER, place + 1)) >= 0:
         header = data[place : place + 30]
@@ -192,7 +196,7 @@ def _in_tar(data: bytes) -> Iterator[tuple]:
     with tarfile.open(fileobj=file, mode="r:", tarinfo=_bounded_headers()) as archive:
         for count, info in enumerate(archive):
             if count >= MAX_MEMBERS:
-                raise BadSubmission(f"The archive holds more than {MAX_MEMBERS} files.")
+                raise _too_many()
             if info.isdir():
                 continue
             # a sparse file is as large as its header says

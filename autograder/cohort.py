@@ -110,7 +110,7 @@ def _tidy(course: Course) -> None:
 
 
 def _wanted(course: Course, assignment: Assignment, students: list[str] | None) -> dict[str, Path]:
-    found, misplaced = course.submissions(assignment), course.misplaced(assignment)
+    found = course.submissions(assignment)
     submitted = course.folder("submitted", "<student>", assignment)
     unknown = sorted(set(students or ()) - set(found))
     if found and not unknown:
@@ -120,6 +120,7 @@ def _wanted(course: Course, assignment: Assignment, students: list[str] | None) 
         if found
         else f"There is nothing to grade: no folder {submitted}."
     )
+    misplaced = course.misplaced(assignment)
     lost = [f"{s}: {why}" for s, why in misplaced.items() if not students or s in unknown]
     raise GraderError("\n".join([problem, *lost]))
 

@@ -157,27 +157,24 @@ class Session:
 
     def _remembered(self, value: Any) -> Any:
         """A copy that a test cannot change afterwards, with a Part for what the student made."""
-        known = self.parts.get(id(value))
-        if known is not None:
-            return Part(known[1])
-        if isinstance(value, np.ndarray):
-            return value.copy()
-        if isinstance(value, (tuple, list)):
-            return type(value)(self._remembered(item) for item in value)
-        if isinstance(value, dict):
-            return {key: self._remembered(item) for key, item in value.items()}
-        return value
+        return self._with_parts(value, LOST, np.ndarray.copy)
 
     def _to_send(self, value: Any) -> Any:
         """With a Part for what is still in the kernel: a function gets its own object back, not a
         plain copy of it."""
+        return self._with_parts(value, self.kept_from, lambda array: array)
+
+    def _with_parts(self, value: Any, since: int, take: Callable[[np.ndarray], np.ndarray]) -> Any:
+        """With a Part for all that came out of this call and those after it."""
         known = self.parts.get(id(value))
-        if known is not None and known[1][0] >= self.kept_from:
+        if known is not None and known[1][0] >= since:
             return Part(known[1])
+        if isinstance(value, np.ndarray):
+            return take(value)
         if type(value) in (tuple, list):
-            return type(value)(map(self._to_send, value))
+            return type(value)(self._with_parts(item, since, take) for item in value)
         if isinstance(value, dict):
-            return {key: self._to_send(item) for key, item in value.items()}
+            return {key: self._with_parts(item, since, take) for key, item in value.items()}
         return value
 
     def _with_origins(self, value: Any, index: int, path: tuple) -> Any:

@@ -67,7 +67,7 @@ class Watchdog(threading.Thread):
         self.own_memory_at_start = own_memory()
         self.files_at_start = sum(self._files(disk) for disk in self.disks)
         self.kernel = min((pid for pid in self._pids() if pid > 1), default=1)
-        self.tasks_at_start = self._tasks()
+        self.tasks_at_start = self._sum(self._pids(), self._threads)
 
     @staticmethod
     def _hold(undo: contextlib.ExitStack, folder: Path) -> int:
@@ -112,15 +112,8 @@ class Watchdog(threading.Thread):
     def has_company(self) -> bool:
         """Whether threads or processes run beside the kernel's own: a cell has left them."""
         with contextlib.suppress(OSError):
-            return self._tasks() > self.tasks_at_start
+            return self._sum(self._pids(), self._threads) > self.tasks_at_start
         return False
-
-    def _tasks(self) -> int:
-        found = 0
-        for pid in self._pids():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                found += self._threads(pid)
-        return found
 
     # -- one look -------------------------------------------------------------------------------
 
@@ -132,13 +125,9 @@ class Watchdog(threading.Thread):
             return None
         if len(pids) > limits.tasks:
             return f"it made more than {limits.tasks} processes and threads"
-        threads, memory = 0, 0
-        for pid in pids:
-            with contextlib.suppress(OSError, IndexError, ValueError):  # it ended meanwhile
-                threads += self._threads(pid)
-                memory += self._resident(pid)
-        if threads > limits.tasks:
+        if self._sum(pids, self._threads) > limits.tasks:
             return f"it made more than {limits.tasks} processes and threads"
+        memory = self._sum(pids, self._resident)
         written = sum(self._bytes(disk) for disk in self.disks)
         if memory + written > limits.memory and self._is_used(pids, limits.memory - written):
             return f"it used more than {size(limits.memory)} of memory"
@@ -164,6 +153,14 @@ class Watchdog(threading.Thread):
             return os.read(handle, 4096).decode("ascii", "replace")
         finally:
             os.close(handle)
+
+    @staticmethod
+    def _sum(pids: list[int], measure: Callable[[int], int]) -> int:
+        total = 0
+        for pid in pids:
+            with contextlib.suppress(OSError, IndexError, ValueError):  # it ended meanwhile
+                total += measure(pid)
+        return total
 
     def _threads(self, pid: int) -> int:
         # the second field is the program's name, which may hold anything, ")" too

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from witness import below, processes, workers
 
 from autograder import demo
 
@@ -92,34 +93,17 @@ def remembered(root):
     return len(list((root / ".cnnlab" / "results").glob("*.json")))
 
 
-def below(pid):
-    """The processes that this one has started, and those that these have."""
-    found, parents = [], {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    todo = [pid]
-    while todo:
-        parent = todo.pop()
-        children = [child for child, of in parents.items() if of == parent]
-        found += children
-        todo += children
-    return found
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_request_to_stop_is_clean_and_the_next_run_goes_on(course, truth, number):
     run = begin(course)
     until(lambda: remembered(course) >= 1)
-    processes = below(run.pid)
+    started = below(run.pid, processes())
     run.send_signal(number)
     said = run.communicate(timeout=60)
     assert run.returncode == 128 + number, said
     assert "Stopped. What was graded is remembered" in words(said[1])
     assert "Traceback" not in said[1]
-    until(lambda: not [pid for pid in processes if Path(f"/proc/{pid}/cmdline").exists()], 10)
+    until(lambda: not [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()], 10)
     kept = remembered(course)
     again = grade(course)
     assert again.returncode == 0, again.stderr
@@ -214,10 +198,7 @@ def test_a_result_that_was_spoilt_is_made_again(remembering, truth):
 def test_a_killed_worker_costs_nothing(course, truth):
     run = begin(course)
     until(lambda: remembered(course) >= 1)
-    workers = [
-        pid for pid in below(run.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    os.kill(workers[-1], signal.SIGKILL)
+    os.kill(workers(run.pid)[-1], signal.SIGKILL)
     said = run.communicate(timeout=120)
     assert run.returncode == 0, said
     assert scores(course) == truth[0]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from witness import below, processes, workers
 
 from autograder.errors import GraderError
 from autograder.workers import in_workers
@@ -51,20 +52,6 @@ def grade(folder: Path, *students: str, count=2, seconds=SECONDS, running=lambda
     return in_workers(wanted, functools.partial(work, folder), count, seconds, running)
 
 
-def children() -> set[int]:
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == os.getpid() and b"spawn_main" in (
-            stat.with_name("cmdline").read_bytes()
-        ):
-            found.add(int(stat.parent.name))
-    return found
-
-
 def test_every_submission_is_answered_by_the_workers_asked_for(tmp_path):
     names = [f"student {n}" for n in range(12)]
     answers = dict(grade(tmp_path, *names))
@@ -73,7 +60,7 @@ def test_every_submission_is_answered_by_the_workers_asked_for(tmp_path):
         assert answers[name].result.startswith(f"notebook.ipynb of {name} by ")
     assert 1 <= len({a.result.split()[-1] for a in answers.values()}) <= 2
     assert {times(tmp_path, name) for name in names} == {2}  # once by a worker, once here
-    assert children() == set()
+    assert workers(os.getpid()) == []
 
 
 def test_deaths_hangs_and_failures_cost_their_own_submission(tmp_path):
@@ -106,7 +93,7 @@ def test_a_hanging_worker_is_ended_and_the_others_go_on(tmp_path):
     assert answers["hangs"].problem == "the grader hung: it was ended after 8 s"
     assert answers["honest 1"].result and answers["honest 2"].result
     assert times(tmp_path, "hangs") == 2  # not tried again
-    assert children() == set()
+    assert workers(os.getpid()) == []
 
 
 def test_it_is_told_who_is_being_graded(tmp_path):
@@ -119,38 +106,36 @@ def test_it_is_told_who_is_being_graded(tmp_path):
 def test_whoever_stops_listening_ends_the_workers(tmp_path):
     answers = grade(tmp_path, "honest", "hangs")
     assert next(answers)[0] == "honest"
-    assert len(children()) == 2
+    assert len(workers(os.getpid())) == 2
     begin = time.monotonic()
     answers.close()
-    assert children() == set()
+    assert workers(os.getpid()) == []
     assert time.monotonic() - begin < 30
 
 
 def test_workers_do_not_outlive_a_killed_grader(tmp_path):
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import sys\n"
         "from pathlib import Path\n"
         "from test_workers import grade\n"
         "if __name__ == '__main__':\n"
-        "    for _ in grade(Path(sys.argv[2]), 'hangs', 'honest'): print('one', flush=True)\n"
+        "    for _ in grade(Path(sys.argv[1]), 'hangs', 'honest'): print('one', flush=True)\n"
     )
-    here = Path(__file__).parent
     main = tmp_path / "main.py"
     main.write_text(script)
     grader = subprocess.Popen(
-        [sys.executable, main, here, tmp_path], stdout=subprocess.PIPE, text=True
+        [sys.executable, main, tmp_path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with grader.stdout:
         assert grader.stdout.readline() == "one\n"
-        workers = [
-            int(stat.parent.name)
-            for stat in Path("/proc").glob("[0-9]*/stat")
-            if stat.read_text().rpartition(")")[2].split()[1] == str(grader.pid)
-        ]
-        assert len(workers) >= 2
+        started = below(grader.pid, processes())
+        assert len(started) >= 2
         grader.kill()
         grader.wait()
     until = time.monotonic() + 30
-    while alive := [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists()]:
+    while alive := [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]:
         assert time.monotonic() < until, alive
         time.sleep(0.1)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbgrader.api import Gradebook
+from witness import workers
 
 from autograder import demo
 from autograder.gradebook import Course
@@ -66,29 +67,6 @@ def start(root: Path) -> subprocess.Popen:
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below this one, as far as they can be seen in /proc."""
-    parents: dict[int, int] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    found, todo = [], [pid]
-    while todo:
-        below = [child for child, parent in parents.items() if parent == todo[0]]
-        found += below
-        todo = todo[1:] + below
-    return found
-
-
-def workers(pid: int) -> list[int]:
-    found = []
-    for child in descendants(pid):
-        with contextlib.suppress(OSError):
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
-    return found
 
 
 def what_it_came_to(root: Path) -> dict:

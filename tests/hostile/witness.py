@@ -124,6 +124,16 @@ def below(pid: int, table: dict[int, Process]) -> set[int]:
     return found
 
 
+def workers(pid: int) -> list[int]:
+    """Of those, the grader's own workers."""
+    found = []
+    for child in below(pid, processes()):
+        with contextlib.suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
+
+
 @dataclass
 class Ran:
     """How a command ended, and what it used."""
