@@ -1,12 +1,18 @@
 """The library that the notebooks of CNN Lab import.
 
+``architectures``   ConvNets as lists of layers
+``augmentation``    pictures that are a little different each time
 ``check``           the visible check under each question
 ``data``            the pictures to classify, from the network or without one
+``evaluation``      a net's scores and its accuracy
 ``features``        from images to rows of numbers: the tools around your own features
 ``gradient_check``  numeric gradients, to compare yours with
 ``photo``           a photograph to try filters on
 ``plots``           the notebooks' pictures
-``training``        the training loop: stochastic gradient descent
+``schedules``       how the learning rate changes
+``solver``          the training loop for ConvNets; checkpoint and progress are parts of it
+``training``        the training loop for features: stochastic gradient descent
+``weights``         a net's weights, in a file that can be handed in; array_file is how
 
 It holds no answers: no convolution, no pooling, no gradient of a layer.
 """

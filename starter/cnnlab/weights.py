@@ -1,0 +1,134 @@
+"""A net's weights: out of it, into it, and in a file that can be handed in.
+
+A net is any object with a dict of arrays, ``params``. If it normalises batches, it has a list
+``bn_params`` too, whose dicts hold 'running_mean' and 'running_var': they are part of the weights,
+under names like "bn_params.0.running_mean".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnlab.array_file import ArrayFileError, read_arrays, write_arrays
+
+LARGEST = 50_000_000  # bytes of all weights together: 12 million numbers in float32
+RUNNING = ("running_mean", "running_var")
+
+
+class WeightsError(ValueError):
+    """These weights do not belong to this net, or cannot be used. The message says why."""
+
+
+def get_weights(model: Any) -> dict[str, np.ndarray]:
+    """All that a net has learned: copies of its params, and of its running averages."""
+    weights = {name: np.array(array) for name, array in model.params.items()}
+    for number, param in enumerate(getattr(model, "bn_params", ())):
+        for which in RUNNING:
+            if which in param:
+                weights[f"bn_params.{number}.{which}"] = np.array(param[which])
+    return weights
+
+
+def set_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a net these weights; they are copied, in the dtype that the net has.
+
+    Args:
+        model: the net; its params and bn_params are changed.
+        weights: as get_weights returned them, for a net with the same layers.
+
+    Raises:
+        WeightsError: names are missing or too many, shapes differ, or a number is NaN or infinite.
+            Nothing is changed then.
+    """
+    expected = get_weights(model)
+    may_be_missing = {
+        f"bn_params.{number}.{which}"
+        for number, _ in enumerate(getattr(model, "bn_params", ()))
+        for which in RUNNING
+    }  # of a net that has seen no batch yet
+    missing = sorted(set(expected) - set(weights))
+    unknown = sorted(set(weights) - set(expected) - may_be_missing)
+    if missing or unknown:
+        problem = [f"{_listed(missing)} missing"] if missing else []
+        problem += [f"the net has no {_listed(unknown)}"] if unknown else []
+        raise WeightsError(
+            f"These weights belong to another net: {', and '.join(problem)}. Make the net with the "
+            "same layers and options as the one whose weights were saved."
+        )
+    for name, array in weights.items():
+        shape = np.shape(array)
+        if name in expected and shape != expected[name].shape:
+            raise WeightsError(
+                f"These weights belong to another net: {name} has the shape {shape}, and in this "
+                f"net {expected[name].shape}."
+            )
+        if not np.isfinite(array).all():
+            raise WeightsError(
+                f"{name} holds NaN or infinity: a net with it classifies nothing. Train it anew, "
+                "with a smaller learning rate."
+            )
+    some = next(iter(model.params.values()), np.zeros(0, np.float32))
+    for name, array in weights.items():
+        array = np.array(array, dtype=expected.get(name, some).dtype)
+        if name in model.params:
+            model.params[name] = array
+        else:
+            _, number, which = name.split(".")
+            model.bn_params[int(number)][which] = array
+
+
+def save_weights(path: str | Path, model: Any) -> Path:
+    """Write a net's weights to a file, whole or not at all.
+
+    Args:
+        path: ends in .npz. A file that is there already is replaced.
+        model: the net.
+
+    Returns:
+        path, as a Path.
+
+    Raises:
+        WeightsError: the weights take more than LARGEST bytes, or cannot be used.
+    """
+    weights = get_weights(model)
+    size = sum(array.nbytes for array in weights.values())
+    if size > LARGEST:
+        largest = max(weights, key=lambda name: weights[name].nbytes)
+        raise WeightsError(
+            f"The weights take {size / 1e6:.1f} MB; at most {LARGEST / 1e6:.0f} MB can be handed "
+            f"in. The most, {weights[largest].nbytes / 1e6:.1f} MB, are {largest}'s, of shape "
+            f"{weights[largest].shape}."
+        )
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{name} holds NaN or infinity, so it is not saved.")
+    return write_arrays(path, weights)
+
+
+def read_weights(path: str | Path, largest: int = LARGEST) -> dict[str, np.ndarray]:
+    """Read a file of weights. Nothing in it is run, and nothing larger than ``largest`` read.
+
+    Raises:
+        WeightsError: there is no such file, it is damaged, too large, or holds something else.
+    """
+    try:
+        return read_arrays(path, largest)[0]
+    except ArrayFileError as error:
+        raise WeightsError(str(error)) from None
+
+
+def load_weights(path: str | Path, model: Any) -> None:
+    """Read a file that save_weights wrote, and give the net these weights.
+
+    Raises:
+        WeightsError: the file cannot be used, or belongs to another net. The net is as it was.
+    """
+    set_weights(model, read_weights(path))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
