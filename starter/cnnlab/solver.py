@@ -43,6 +43,7 @@ class Solver:
         seconds_history: the time spent training when each epoch was over, in seconds
         best_val_acc, best_weights: the best on the validation images, and its weights
         steps_done, steps: batches so far, and in all; epoch: whole epochs so far
+        training: whether ``train`` is running
     """
 
     def __init__(
@@ -87,7 +88,8 @@ class Solver:
                 with dropout call np.random.seed before ``train`` as well.)
             checkpoint: a file, .npz, in which everything is saved after each epoch, once a minute,
                 and when you stop. None: no file.
-            watch: called with this solver after every batch and at the end: a live picture.
+            watch: called with this solver after every batch, and once more when the training is
+                over or was stopped (``training`` is False then): plots.TrainingPicture(...).
             verbose: show a bar, and a line for each epoch.
 
         Raises:
@@ -117,6 +119,7 @@ class Solver:
         self.optim_configs = {name: dict(self.optim_config) for name in model.params}
         self.rng = np.random.default_rng(seed)
         self.order = np.zeros(0, np.int64)  # of this epoch's images
+        self.training = False
         self._told_of_dtypes = False
 
     # -- what is called ------------------------------------------------------------------------
@@ -128,36 +131,15 @@ class Solver:
             FloatingPointError: the loss became NaN or infinite. The net gets back the best weights
                 it had.
         """
-        with interrupts_kept() as stop:
-            self._say_where_it_starts()
-            bar = progress_bar(self.steps, self.steps_done, shown=self.verbose)
-            saved = time.monotonic()
-            try:
-                while self.steps_done < self.steps and not stop:
-                    start = time.perf_counter()
-                    self._step()
-                    if self.steps_done % self.steps_per_epoch == 0:
-                        self._end_epoch(start, bar)
-                    else:
-                        self.seconds += time.perf_counter() - start
-                    bar.update()
-                    if self.steps_done % 10 == 0:
-                        bar.set_postfix_str(f"loss {self._recent_loss():.3f}", refresh=False)
-                    if self.watch is not None:
-                        self.watch(self)
-                    if time.monotonic() - saved > CHECKPOINT_SECONDS or self._at_epochs_end():
-                        self._save()
-                        saved = time.monotonic()
-            except KeyboardInterrupt:  # the second one: in the middle of a batch, so do not save
-                self._say_where_it_stopped(saved=False)
-                return
-            finally:
-                bar.close()
-            if self.steps_done < self.steps:
-                self._save()
-                self._say_where_it_stopped(saved=self.checkpoint is not None)
-            elif self.best_weights:
-                self.use_best()
+        self.training = True
+        try:
+            stopped = self._train_until_stopped()
+        finally:
+            self.training = False
+        if not stopped and self.best_weights:
+            self.use_best()
+        if self.watch is not None:
+            self.watch(self)
 
     def use_best(self) -> None:
         """Give the net the weights that were best on the validation images so far."""
@@ -203,6 +185,52 @@ class Solver:
         """The net's accuracy, 0 to 1, on the first num_samples images, or on all."""
         return accuracy(self.model, X[:num_samples], y[:num_samples])
 
+    # -- the loop -------------------------------------------------------------------------------
+
+    def _train_until_stopped(self) -> bool:
+        """Returns whether somebody stopped it."""
+        with interrupts_kept() as stop:
+            self._say_where_it_starts()
+            bar = progress_bar(self.steps, self.steps_done, shown=self.verbose)
+            saved = time.monotonic()
+            try:
+                while self.steps_done < self.steps and not stop:
+                    self._timed_step(bar)
+                    if self.watch is not None:
+                        self.watch(self)
+                    if self._is_epochs_end() or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        self._save()
+                        saved = time.monotonic()
+            except KeyboardInterrupt:  # the second one: in the middle of a batch, so do not save
+                self._say_where_it_stopped(saved=False)
+                return True
+            finally:
+                bar.close()
+            if self.steps_done == self.steps:
+                return False
+            self._save()
+            self._say_where_it_stopped(saved=self.checkpoint is not None)
+            return True
+
+    def _timed_step(self, bar: Any) -> None:
+        start = time.perf_counter()
+        self._step()
+        if self._is_epochs_end():
+            self._measure_accuracy()
+        self.seconds += time.perf_counter() - start
+        if self._is_epochs_end():
+            self.seconds_history.append(self.seconds)
+            width = len(str(self.num_epochs))
+            self._tell(
+                f"epoch {self.epoch:{width}} of {self.num_epochs}: loss {self._recent_loss():.3f}, "
+                f"train accuracy {self.train_acc_history[-1]:.3f}, "
+                f"val {self.val_acc_history[-1]:.3f}",
+                bar,
+            )
+        if self.steps_done % 10 == 0:
+            bar.set_postfix_str(f"loss {self._recent_loss():.3f}", refresh=False)
+        bar.update()
+
     # -- one step ------------------------------------------------------------------------------
 
     def _step(self) -> None:
@@ -239,7 +267,7 @@ class Solver:
             X = change(X, self.rng)
         return X, y
 
-    def _end_epoch(self, start: float, bar: Any) -> None:
+    def _measure_accuracy(self) -> None:
         train = self.check_accuracy(
             self.data["X_train"], self.data["y_train"], self.num_train_samples
         )
@@ -248,19 +276,11 @@ class Solver:
         self.val_acc_history.append(val)
         if val > self.best_val_acc:
             self.best_val_acc, self.best_weights = val, get_weights(self.model)
-        self.seconds += time.perf_counter() - start
-        self.seconds_history.append(self.seconds)
-        width = len(str(self.num_epochs))
-        self._tell(
-            f"epoch {self.epoch:{width}} of {self.num_epochs}: loss {self._recent_loss():.3f}, "
-            f"train accuracy {train:.3f}, val {val:.3f}",
-            bar,
-        )
 
     def _recent_loss(self) -> float:
         return float(np.mean(self.loss_history[-self.steps_per_epoch :][-100:]))
 
-    def _at_epochs_end(self) -> bool:
+    def _is_epochs_end(self) -> bool:
         return self.steps_done % self.steps_per_epoch == 0
 
     def _save(self) -> None:

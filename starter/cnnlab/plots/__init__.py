@@ -9,6 +9,7 @@ neuron.py      one output as a neuron; shared weights; gradients handed back
 photographs.py many small colour images: sheets, templates, visual words
 features.py    what a feature sees: hues, the directions of edges
 results.py     regions in the plane, losses, one table for all, confusions
+training.py    a picture that changes while a net is trained
 
 Nothing in here convolves, pools or learns: the numbers come from your own functions.
 """
@@ -20,10 +21,12 @@ from cnnlab.plots.numbers import Box, matrices
 from cnnlab.plots.photographs import patches, sheet, templates
 from cnnlab.plots.receptive import stacks
 from cnnlab.plots.results import confusions, losses, regions, results_chart, results_table
+from cnnlab.plots.training import TrainingPicture
 from cnnlab.plots.windows import grids, layer, places
 
 __all__ = [
     "Box",
+    "TrainingPicture",
     "confusions",
     "gallery",
     "grids",

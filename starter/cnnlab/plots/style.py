@@ -35,12 +35,17 @@ _SETTINGS = {
 }
 
 
+def common_style():
+    """Within ``with common_style():`` figures get the common settings."""
+    return plt.rc_context(_SETTINGS)
+
+
 def picture(draw: Callable) -> Callable:
     """Make draw use the common settings, and show what it drew. The result is None."""
 
     @functools.wraps(draw)
     def drawn(*arguments, **named) -> None:
-        with plt.rc_context(_SETTINGS):
+        with common_style():
             draw(*arguments, **named)
             plt.show()
 
