@@ -33,7 +33,7 @@ class Plan:
 
     def columns(self, x, band, scratch):
         """The column matrices of a band of x, (n, C * HH * WW + 1, places): the last row is 1."""
-        images, first, last = band
+        _, first, last = band
         windows = self._windows(self._load(x, band, scratch), last - first)
         n, places = len(windows), (last - first) * self.W_out
         cols = scratch("columns", n, self.weights + 1, places)
@@ -78,7 +78,7 @@ class Plan:
 
 
 def places(images, band):
-    """A band of rows of images, (N, C, H, W), with rows and columns as one axis: a view if it can."""
+    """A band of images, (N, C, H, W), with rows and columns as one axis: a view where it can."""
     part = images[band[0], :, band[1] : band[2]]
     return part.reshape(*part.shape[:2], -1)
 

@@ -4,6 +4,7 @@ A *band* is a few rows of a few images. Here is what the layers of fastest_layer
 """
 
 import functools
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,7 +24,7 @@ def cut(N, rows, rows_in_a_band):
     return [
         (slice(n, n + 1), first, last)
         for n in range(N)
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in itertools.pairwise(edges)
     ]
 
 
@@ -37,7 +38,7 @@ def share(work, bands, threads):
     if threads <= 1:
         return [work(bands)]
     edges = [len(bands) * k // threads for k in range(threads + 1)]
-    parts = [bands[first:last] for first, last in zip(edges, edges[1:], strict=False)]
+    parts = [bands[first:last] for first, last in itertools.pairwise(edges)]
     return list(_pool(threads).map(work, parts))
 
 
@@ -90,7 +91,7 @@ def add_padded(dx, source, first, pad, lock):
 
 
 def _overlap(padded, x, first, pad):
-    """Where padded and x have the same pixels: ((rows, columns) of padded, (rows, columns) of x)."""
+    """Where padded and x have the same pixels: (rows, columns) of padded, (rows, columns) of x."""
     (rows, columns), (H, W) = padded.shape[2:], x.shape[2:]
     top = min(max(0, -first), rows)
     bottom = max(top, min(rows, H - first))

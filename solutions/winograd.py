@@ -7,9 +7,9 @@ values and back, multiply with constant matrices,
 
     y = A.T @ ((G @ g) * (B @ d)),    d: 6 numbers, g: the filter, y: the 4 results.
 
-In two dimensions an image is cut into tiles of 6x6 pixels that overlap by 2, each gives 4x4 results,
-and instead of 9 * 16 = 144 multiplications for a channel and a filter there are 36. The price are
-the transforms, and rounding: in float32 the error is some 2 times that of the plain sum.
+In two dimensions an image is cut into tiles of 6x6 pixels that overlap by 2, each gives 4x4
+results, and instead of 9 * 16 = 144 multiplications for a channel and a filter there are 36. The
+price are the transforms, and rounding: in float32 the error is some 2 times that of the plain sum.
 
 The sum over channels turns the multiplications into 36 matrix products, one for each point, and the
 transforms are products with A, B and G: so everything is. The backward pass is the backward pass of
