@@ -38,8 +38,8 @@ def conv_forward_fast(x, w, b, conv_param):
     W_out = 1 + (W + 2 * pad - WW) // stride
     w_rows = w.reshape(F, C * HH * WW)
     out = np.empty((N, F, H_out, W_out), dtype=np.result_type(x, w, b))
-    # as many images as keep the column matrix at about 2^17 numbers, half a megabyte or one
-    step = max(1, 2**17 // (C * HH * WW * H_out * W_out))
+    # as many images as keep the column matrix at half a million numbers: 2 MB of float32
+    step = max(1, 2**19 // (C * HH * WW * H_out * W_out))
     for n in range(0, N, step):
         cols = im2col(x[n : n + step], HH, WW, pad, stride)
         products = (w_rows @ cols).reshape(F, -1, H_out, W_out)
@@ -80,7 +80,7 @@ def conv_backward_fast(dout, cache):
     dtype = np.result_type(dout, x, w)
     dx = np.empty(x.shape, dtype=dtype)
     dw_rows = np.zeros(w_rows.shape, dtype=dtype)
-    step = max(1, 2**17 // (C * HH * WW * H_out * W_out))
+    step = max(1, 2**19 // (C * HH * WW * H_out * W_out))
     for n in range(0, N, step):
         part = x[n : n + step]
         dproducts = dout[n : n + step].transpose(1, 0, 2, 3).reshape(F, -1)
