@@ -92,6 +92,8 @@ class GraderKernel(IPythonKernel):
                 value = request["of"][request["key"]]
             case "attr":
                 value = getattr(request["of"], request["key"])
+            case "assign":
+                value = setattr(request["of"], request["key"], request["value"])
             case "len":
                 value = len(request["of"])
             case "forget":

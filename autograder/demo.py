@@ -12,6 +12,7 @@ import ast
 import copy
 import inspect
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -65,7 +66,7 @@ def misconception_source(assignment: Assignment, question: str, name: str) -> st
     """A misconception as the cell of a student who holds it; it stands on its own."""
     load_misconceptions(assignment.misconceptions)
     source = textwrap.dedent(inspect.getsource(MISCONCEPTIONS[question][name]))
-    source = source[source.index("\ndef ") + 1 :]  # without the decorator
+    source = source[re.search(r"^(def|class) ", source, re.M).start() :]  # without the decorator
     used = sorted(
         {
             node.attr
@@ -76,7 +77,7 @@ def misconception_source(assignment: Assignment, question: str, name: str) -> st
         }
     )
     if not used:
-        return source.replace(f"def {name}(", f"def {question}(")
+        return re.sub(rf"^(def|class) {name}\b", rf"\1 {question}", source, count=1)
     references = assignment.references()
     parts = [function_source(Path(inspect.getsourcefile(references[f])), f) for f in used]
     parts.append(

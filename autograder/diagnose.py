@@ -7,6 +7,7 @@ digits, its name is the diagnosis.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def _relate(
 ) -> Relation:
     agrees, explains, in_value = True, False, False
     for call, good, bad in zip(test.calls, right, wrong, strict=True):
-        if call.target != question_id or bad is UNKNOWN or good is UNKNOWN:
+        if _asked(call, test.calls) != question_id or bad is UNKNOWN or good is UNKNOWN:
             continue
         students = _outcome(call)
         if not _alike(students, bad):
@@ -117,6 +118,17 @@ def _relate(
             explains = True
             in_value |= students.error is None
     return Relation(agrees, agrees and explains, agrees and explains and in_value)
+
+
+def _asked(call: Call, calls: list[Call]) -> str | None:
+    """The function that was called; of a method, the function or class that made its object."""
+    target = call.target
+    while isinstance(target, Handle):
+        index, _ = target.origin
+        if index < 0:
+            return None
+        target = calls[index].target
+    return target
 
 
 def _outcome(call: Call) -> Outcome:
@@ -129,8 +141,13 @@ def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
     """Make the calls again, in order, with functions of our own."""
     outcomes: list[Outcome] = []
     for call in calls:
-        function = functions.get(call.target) if isinstance(call.target, str) else None
         try:
+            if isinstance(call.target, str):
+                function = functions.get(call.target)
+            else:  # a method, of the object that was made here in the place of the student's
+                function = _refill(call.target, outcomes)
+            if call.assigned is not None:
+                function = functools.partial(setattr, function, call.assigned)
             args = [_refill(argument, outcomes) for argument in call.args]
             kwargs = {name: _refill(value, outcomes) for name, value in call.kwargs.items()}
         except (LookupError, AttributeError, TypeError):

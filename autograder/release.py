@@ -137,7 +137,11 @@ def _assign_ids(notebook: NotebookNode) -> None:
 
 
 def function_source(path: Path, name: str) -> str:
-    """A top-level function's source, with the comments that end its body. Nothing is imported."""
+    """A top-level function's or class's source, with the comments that end its body.
+
+    A function has one solution, a class one in each method that students write. Nothing is
+    imported.
+    """
     text = path.read_text("utf-8")
     lines = text.splitlines()
     for node in ast.parse(text, str(path)).body:
@@ -147,10 +151,19 @@ def function_source(path: Path, name: str) -> str:
             while last < len(lines) and (not lines[last].strip() or lines[last][0].isspace()):
                 last += 1
             source = "\n".join(lines[first:last]).rstrip()
-            if source.count(BEGIN) != 1 or source.count(END) != 1:
-                raise BadSource(f"{name} in {path.name} needs one {BEGIN} and one {END}")
+            _check_regions(node, source, path)
             return source
     raise BadSource(f"{path.name} has no top-level function {name}. Is the name misspelt?")
+
+
+def _check_regions(node: ast.FunctionDef | ast.ClassDef, source: str, path: Path) -> None:
+    """Raise BadSource unless a function has one solution, and a class at least one."""
+    marks = re.findall(rf"^\s*({BEGIN}|{END})\s*$", source, re.M)
+    is_class = isinstance(node, ast.ClassDef)
+    right = marks == [BEGIN, END] * (max(1, len(marks) // 2) if is_class else 1)
+    if not right or source.count(BEGIN) + source.count(END) != len(marks):
+        each = " for each method that students write" if is_class else ""
+        raise BadSource(f"{node.name} in {path.name} needs one {BEGIN} and one {END}{each}")
 
 
 # -- the two products -------------------------------------------------------------------------
@@ -351,9 +364,12 @@ def find_leaks(assignment: Assignment, folder: Path) -> list[str]:
 
 def _telling_lines(source: str) -> set[str]:
     """The lines of an answer that say something; a stub or a docstring may share the others."""
-    start, end = source.index(BEGIN), source.index(END)
-    outside = {_squeeze(line) for line in (source[:start] + source[end:]).splitlines()}
-    lines = {_squeeze(line) for line in source[start:end].splitlines()[1:]}
+    outside, lines, inside = set(), set(), False
+    for line in source.splitlines():
+        if line.strip() in (BEGIN, END):
+            inside = line.strip() == BEGIN
+        else:
+            (lines if inside else outside).add(_squeeze(line))
     return {line for line in lines - outside if len(line) >= 16 and not line.startswith("#")}
 
 

@@ -45,18 +45,18 @@ class Part:
 
 @dataclass
 class Call:
-    """One call that a test made: enough to make it again with another function."""
+    """One call that a test made: enough to make it again with another function.
+
+    Or an assignment, ``target.assigned = args[0]``.
+    """
 
     target: str | Handle
     args: tuple
     kwargs: dict
     result: Any = None
     error: StudentError | None = None
-
-    @property
-    def name(self) -> str:
-        """The function's, as people know it."""
-        return self.target if isinstance(self.target, str) else self.target.type_name
+    name: str = ""  # the function's, as people know it
+    assigned: str | None = None
 
 
 @dataclass
@@ -102,9 +102,9 @@ class Session:
         return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
     def call(self, target: str | Handle, args: tuple, kwargs: dict) -> Any:
-        call = Call(target, self._remembered(args), self._remembered(kwargs))
+        name = target if isinstance(target, str) else self._name_of(target)
+        call = Call(target, self._remembered(args), self._remembered(kwargs), name=name)
         self.calls.append(call)
-        name = call.name
         number = len(self.calls) - 1
         try:
             # a function that hangs costs its own question, not the time of those that use it
@@ -123,6 +123,17 @@ class Session:
             raise
         call.result = value if _weight(value) <= KEPT else TOO_LARGE
         return self._with_origins(value, number, ())
+
+    def assign(self, handle: Handle, attribute: str, value: Any) -> None:
+        name = self._name_of(handle)
+        call = Call(handle, (self._remembered(value),), {}, name=name, assigned=attribute)
+        self.calls.append(call)
+        request = {"op": "assign", "of": handle, "key": attribute, "value": self._to_send(value)}
+        try:
+            self._ask(request, name)
+        except StudentError as error:
+            call.error = error
+            raise
 
     def put(self, value: Any) -> Handle:
         handle = self._ask({"op": "put", "value": value}, "the kernel")
@@ -150,10 +161,12 @@ class Session:
         return self._with_origins(value, *origin)
 
     def _name_of(self, handle: Handle) -> str:
-        """The function that returned it, else the name of its type."""
-        index, _ = handle.origin
+        """The function that returned it, else the name of its type; of a method, Class.method."""
+        index, path = handle.origin
         call = self.calls[index] if 0 <= index < len(self.calls) else None
-        return call.name if call else handle.type_name
+        if call is None:
+            return handle.type_name
+        return ".".join([call.name, *(key for op, key in path if op == "attr")])
 
     def _remembered(self, value: Any) -> Any:
         """A copy that a test cannot change afterwards, with a Part for what the student made."""

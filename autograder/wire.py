@@ -35,9 +35,11 @@ class WireError(ValueError):
 class Handle:
     """Stands, in the grader, for an object that stays in the kernel.
 
-    A test can pass it back as an argument, index it, call it, take its length or read its
-    attributes; each of these asks the kernel. ``type_name`` is the name of the object's class, as
-    the kernel tells it. ``origin`` says how it was come by: (number of the call, path).
+    A test can pass it back as an argument, index it, call it, take its length, read its attributes
+    and assign to them; each of these asks the kernel. (An attribute that is a plain value, such as
+    a dict of arrays, comes as a copy: changing the copy changes nothing, assigning it does.)
+    ``type_name`` is the name of the object's class, as the kernel tells it. ``origin`` says how it
+    was come by: (number of the call, path).
     """
 
     def __init__(self, handle_id: int, type_name: str, owner: Any = None, origin: Any = None):
@@ -50,6 +52,9 @@ class Handle:
         if name.startswith("_"):  # NumPy, copy and pytest look for protocols: not the kernel's
             raise AttributeError(name)
         return self.owner.step(self, "attr", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.owner.assign(self, name, value)
 
     def __getitem__(self, key: Any) -> Any:
         return self.owner.step(self, "item", key)

@@ -159,3 +159,42 @@ def test_two_misconceptions_of_one_name_are_refused():
         @misconception("double")
         def adds_one(x):
             return x
+
+
+class Line:
+    """A class that is a question: params, and a method."""
+
+    def __init__(self, size):
+        self.params = {"w": np.random.random(size)}
+
+    def at(self, x):
+        return self.params["w"] @ x + 1
+
+
+def calls_of_a_line(results):
+    """What a test of Line calls: make one, give it weights, and ask twice."""
+    made = Handle(1, "Line", origin=(0, ()))
+    method = Handle(2, "method", origin=(0, (("attr", "at"),)))
+    calls = [
+        Call("Line", (2,), {}, made),
+        Call(made, ({"w": np.array([2.0, 3.0])},), {}, assigned="params"),
+    ]
+    for x, result in zip(([1.0, 0.0], [1.0, 1.0]), results, strict=True):
+        calls.append(Call(method, (np.array(x),), {}, result))
+    return calls
+
+
+@pytest.mark.parametrize(
+    "results, name", [((2.0, 5.0), "forgets_the_bias"), ((3.0, 6.0), None), ((7.0, 7.0), None)]
+)
+def test_the_bug_of_a_class_is_named(results, name):
+    @misconception("Line")
+    class forgets_the_bias(Line):
+        """Forgets."""
+
+        def at(self, x):
+            return super().at(x) - 1
+
+    tests = [one_test(results == (3.0, 6.0), *calls_of_a_line(results))]
+    assert diagnose("Line", tests, {"Line": Line}) == name
+    assert diagnosis.hint(forgets_the_bias) == "Forgets."

@@ -62,6 +62,91 @@ def test_a_question_cell_becomes_the_functions_stub(tiny):
     assert "spacing" not in stub.source
 
 
+NET = """import numpy as np
+
+
+class Net:
+    \"\"\"A net.\"\"\"
+
+    def __init__(self, size):
+        \"\"\"Make params.\"\"\"
+        ### BEGIN SOLUTION
+        self.params = {"w": np.zeros(size)}
+        ### END SOLUTION
+
+    def scores(self, x):
+        \"\"\"Written for students.\"\"\"
+        return self.loss(x)
+
+    def loss(self, x, y=None):
+        \"\"\"Compute it.\"\"\"
+        ### BEGIN SOLUTION
+        products = self.params["w"] * x
+        return products.sum() + 1
+        ### END SOLUTION
+
+
+class Other:
+    pass
+"""
+
+
+def test_a_class_becomes_a_stub_of_its_methods(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(NET)
+    source = releases.function_source(path, "Net")
+    assert source.startswith("class Net:") and source.endswith("### END SOLUTION")
+    cell = nbformat.v4.new_code_cell(source)
+    cell.metadata["nbgrader"] = releases._nbgrader(cell, "Net", solution=True)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    stub = releases.ClearSolutions().preprocess(notebook, {})[0].cells[0].source
+    assert stub.count("        # YOUR CODE HERE\n        raise NotImplementedError()") == 2
+    assert "np.zeros" not in stub and "products" not in stub
+    assert "return self.loss(x)" in stub and stub.count('"""') == 8
+    space = {}
+    exec(stub, space)
+    with pytest.raises(NotImplementedError):
+        space["Net"](3)
+
+
+def test_all_methods_of_a_class_are_looked_for_in_leaks(tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(NET)
+    lines = releases._telling_lines(releases.function_source(path, "Net"))
+    assert lines == {'self.params={"w":np.zeros(size)}', 'products=self.params["w"]*x',
+                     "returnproducts.sum()+1"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "spoiled, each",
+    [
+        (NET.replace("        ### END SOLUTION\n\n    def", "\n    def"), "for each method"),
+        (NET.replace("### BEGIN", "### END"), "for each method"),
+        (NET.replace("SOLUTION", "LINE"), "for each method"),
+        ("def Net():\n" + 2 * "    ### BEGIN SOLUTION\n    pass\n    ### END SOLUTION\n", "$"),
+    ],
+)
+def test_solutions_that_are_not_well_marked_fail_the_build(tmp_path, spoiled, each):
+    path = tmp_path / "net.py"
+    path.write_text(spoiled)
+    with pytest.raises(BadSource, match=f"one ### END SOLUTION ?{each}"):
+        releases.function_source(path, "Net")
+
+
+@pytest.mark.parametrize("name", ["ThreeLayerConvNet", "ConvNet"])
+def test_the_real_classes_can_be_questions(tiny, name, monkeypatch, tmp_path):
+    module = {"ThreeLayerConvNet": "three_layer_convnet", "ConvNet": "convnet"}[name]
+    tests = tmp_path / "test_tiny.py"
+    text = SOURCE.replace("receptive_field", name)
+    made = tiny(f"from solutions.{module} import {name}", text)
+    tests.write_text(f"@question('{name}', points=6)\nclass TestIt: pass\n")
+    stub = cells(releases.build_release(made))[name].source
+    methods = 2 if name == "ThreeLayerConvNet" else 4
+    assert stub.count("raise NotImplementedError()") == methods
+    assert made.references()[name].__name__ == name
+    compile(stub, "stub", "exec")
+
+
 def test_points_come_from_the_hidden_tests(tiny):
     built = cells(releases.build_release(tiny()))
     assert built["receptive_field-tests"].metadata.nbgrader.points == 2.5

@@ -65,6 +65,26 @@ def test_an_object_stays_in_the_kernel_and_its_methods_can_be_called(student):
     np.testing.assert_array_equal(net.params["W"], [3, 3])
 
 
+def test_an_attribute_of_an_object_in_the_kernel_can_be_assigned(student, session):
+    net = student.make(3.0)
+    net.params["W"][:] = 9  # of a copy
+    assert net.loss(np.ones(2)) == 6.0
+    net.params = {"W": np.array([1.0, 4.0])}
+    assert net.loss(np.ones(2)) == 5.0
+    assigned = session.calls[-2]
+    assert assigned.assigned == "params" and assigned.target is net
+    net.params = {"W": student.make(1.0).params["W"]}
+    assert net.loss(np.ones(2)) == 2.0
+
+
+def test_a_method_is_called_by_its_name(student, session):
+    net = student.Net(2.0)
+    net.loss(np.ones(2))
+    assert [call.name for call in session.calls] == ["Net", "Net.loss"]
+    with pytest.raises(StudentRaised, match=r"Net\.loss"):
+        net.loss("not an array")
+
+
 def test_a_shape_is_a_value_wherever_it_stands(student):
     assert student.shape(np.zeros((2, 5))) == ((2, 5), 3)
 
