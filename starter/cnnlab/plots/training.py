@@ -190,6 +190,7 @@ def _draw_maps(axes: Any, maps: np.ndarray | None, image: np.ndarray) -> None:
 
 
 def _first_relu(model: Any, X: np.ndarray) -> np.ndarray | None:
+    model = getattr(model, "model", model)  # of a DataParallel, the net
     names = [step[0] for step in getattr(model, "steps", ())]
     first = next((k for k, name in enumerate(names) if str(name).startswith("relu")), None)
     if first is None or not hasattr(model, "forward"):
