@@ -32,7 +32,8 @@ from .bands import Scratch, add_padded, copy_padded, cut, new_lock, share
 # each with its inverse: that rounds least.
 POINTS = (0, 1, -1, 2, -0.5, 0.5, -2)
 LARGEST = len(POINTS) + 1  # pixels: the side of a tile
-TILES = 256  # in a band: enough for large products, few enough for the cache
+# Of a band: enough tiles for large products, numbers few enough for the cache.
+TILES, NUMBERS = 256, 2**20
 
 
 @functools.cache
@@ -79,7 +80,8 @@ class Plan:
         self.A, self.B, self.G = (
             np.kron(*pair).astype(dtype) for pair in zip(one_way, other_way, strict=True)
         )
-        self.bands = cut(self.N, self.down, max(1, TILES // self.across))
+        count = min(TILES, NUMBERS // (len(self.A) * max(self.C, self.F)))
+        self.bands = cut(self.N, self.down, max(1, count // self.across))
 
     def filters(self, w):
         """w as values at the points, (points, C, F)."""
@@ -97,7 +99,7 @@ class Plan:
         padded = self._padded(band, scratch)
         copy_padded(padded.transpose(0, 3, 1, 2), x[images], first * self.m - self.pad, self.pad)
         view = tiles(padded, self.side, self.m, last - first, self.across)
-        D = scratch("D", *view.shape)
+        D = scratch("tiles", *view.shape)
         D[:] = view
         V = scratch("V", len(self.B), D[0, 0].size)
         np.matmul(self.B, D.reshape(V.shape), out=V)
@@ -108,7 +110,7 @@ class Plan:
         padded = self._padded(band, scratch)
         padded[:] = 0
         view = tiles(padded, self.side, self.m, last - first, self.across)
-        dD = scratch("D", *view.shape)
+        dD = scratch("tiles", *view.shape)
         np.matmul(self.B.T, dV.reshape(len(dV), -1), out=dD.reshape(len(dV), -1))
         for i in range(self.side[0]):
             for j in range(self.side[1]):
@@ -119,7 +121,7 @@ class Plan:
     def store(self, out, band, M, scratch):
         """Values at the points, (points, tiles, F), to a band of out."""
         part, whole, view = self._results(out, band, scratch)
-        Y = scratch("Y", *view.shape)
+        Y = scratch("tiles", *view.shape)
         np.matmul(self.A.T, M.reshape(len(M), -1), out=Y.reshape(self.m**2, -1))
         view[:] = Y
         part[:] = whole
@@ -130,7 +132,7 @@ class Plan:
         if part.shape[2:] != (down * self.m, across * self.m):
             view[:] = 0  # beyond the edge are no results
         whole[:] = part
-        dY = scratch("Y", *view.shape)
+        dY = scratch("tiles", *view.shape)
         dY[:] = view
         dM = scratch("M", len(self.A), n * down * across, self.F)
         np.matmul(self.A, dY.reshape(self.m**2, -1), out=dM.reshape(len(dM), -1))
@@ -190,12 +192,12 @@ def backward(dout, x, w, pad, m, threads, dtype):
 
     def work(bands):
         scratch = Scratch(dtype)
-        dU, more = np.zeros_like(U), np.empty_like(U)
+        dU = np.zeros_like(U)
         for band in bands:
             V = plan.load(x, band, scratch)
             dM = plan.store_back(dout, band, scratch)
-            np.matmul(V.transpose(0, 2, 1), dM, out=more)
-            dU += more
+            for k, (values, gradients) in enumerate(zip(V, dM, strict=True)):
+                dU[k] += values.T @ gradients
             dV = np.matmul(dM, U.transpose(0, 2, 1), out=V)  # V has done its work
             plan.load_back(dx, band, dV, scratch, lock)
         return dU
