@@ -112,9 +112,9 @@ def _relate(
         if _asked(call, test.calls) != question_id or bad is UNKNOWN or good is UNKNOWN:
             continue
         students = _outcome(call)
-        if not _alike(students, bad):
+        if not (_alike(students, bad) and _has_what_was_seen(bad, call)):
             agrees = False
-        elif not _alike(students, good):
+        elif not (_alike(students, good) and _has_what_was_seen(good, call)):
             explains = True
             in_value |= students.error is None
     return Relation(agrees, agrees and explains, agrees and explains and in_value)
@@ -171,10 +171,7 @@ def _refill(argument: Any, outcomes: list[Outcome]) -> Any:
             return _refill(path, outcomes)
         if index < 0 or outcomes[index].error is not None:
             raise LookupError(index)
-        value = outcomes[index].value
-        for op, key in path:
-            value = value[key] if op == "item" else getattr(value, key)
-        return value
+        return _part(outcomes[index].value, path)
     if isinstance(argument, np.ndarray):
         return argument.copy()
     if isinstance(argument, (tuple, list)):
@@ -189,6 +186,24 @@ def _alike(a: Outcome, b: Outcome) -> bool:
         # only the kind: the words are the student's own, or hold the numbers of a broadcast
         return a.error == b.error
     return _same_value(a.value, b.value)
+
+
+def _has_what_was_seen(outcome: Outcome, call: Call) -> bool:
+    """Whether the parts of the student's result that the test looked at are in this one too."""
+    for path, value in call.seen:
+        try:
+            part = _part(outcome.value, path)
+        except (LookupError, AttributeError, TypeError):
+            return False
+        if not _same_value(value, part):
+            return False
+    return True
+
+
+def _part(value: Any, path: tuple) -> Any:
+    for op, key in path:
+        value = value[key] if op == "item" else getattr(value, key)
+    return value
 
 
 def _same_value(a: Any, b: Any) -> bool:

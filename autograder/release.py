@@ -194,8 +194,9 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         resources={"metadata": {"path": str(PROJECT)}},
     )
     try:
-        # one thread and fixed hashes: the outputs are the same each time
-        client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"})
+        # one thread, fixed hashes, no bars with times: the outputs are the same each time
+        fixed = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+        client.execute(env={**os.environ, **fixed})
     except CellExecutionError as error:
         raise BadSource(f"the solution of {assignment.name} stops:\n{error}") from None
     notebook.metadata = nbformat.from_dict(

@@ -57,6 +57,7 @@ class Call:
     error: StudentError | None = None
     name: str = ""  # the function's, as people know it
     assigned: str | None = None
+    seen: list[tuple[tuple, Any]] = field(default_factory=list)  # (path, what the result has there)
 
 
 @dataclass
@@ -145,6 +146,7 @@ class Session:
     def get(self, handle: Handle) -> Any:
         index, path = handle.origin
         value = self._ask({"op": "get", "of": handle}, self._name_of(handle))
+        self._note(index, path, value)
         return self._with_origins(value, *((LOST, ()) if index == PUT else (index, path)))
 
     def length(self, handle: Handle) -> int:
@@ -158,7 +160,17 @@ class Session:
         index, path = handle.origin
         value = self._ask({"op": op, "of": handle, "key": key}, self._name_of(handle))
         origin = (LOST, ()) if index == PUT else (index, (*path, (op, key)))
+        self._note(*origin, value)
         return self._with_origins(value, *origin)
+
+    def _note(self, index: int, path: tuple, value: Any) -> None:
+        """Remember a part of a result that a test looked at, for the diagnosis.
+
+        Not an object's attributes: a net's first weights are random.
+        """
+        is_part = index >= 0 and all(op == "item" for op, _ in path)
+        if is_part and not isinstance(value, Handle) and _weight(value) <= KEPT:
+            self.calls[index].seen.append((path, value))
 
     def _name_of(self, handle: Handle) -> str:
         """The function that returned it, else the name of its type; of a method, Class.method."""

@@ -61,7 +61,8 @@ class ConvNet:
             batchnorm: whether a batch normalisation stands between each convolution and its ReLU
             dropout_keep_ratio: with which probability dropout, after the ReLU of each FC of the
                 list, keeps a number; 1 for no dropout
-            dtype: NumPy's type of all arrays in params, and of all that is computed
+            dtype: NumPy's type of all arrays in params, and of all that is computed: np.float32, or
+                its name, "float32"
             seed: of the random weights: the same seed gives the same. None: others each time
 
         The weights are drawn from a normal distribution with mean 0 and standard deviation

@@ -46,7 +46,8 @@ class ThreeLayerConvNet:
                 mean 0. Draw from np.random.randn or np.random.normal, so that np.random.seed makes
                 it repeatable.
             reg: a number >= 0, the strength of the penalty for large weights
-            dtype: NumPy's type of all arrays in params, and of all that is computed
+            dtype: NumPy's type of all arrays in params, and of all that is computed: np.float32, or
+                its name, "float32"
         """
         ### BEGIN SOLUTION
         C, H, W = input_dim

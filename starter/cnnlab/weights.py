@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnlab.array_file import ArrayFileError, read_arrays, write_arrays
 
-LARGEST = 50_000_000  # bytes of all weights together: 12 million numbers in float32
+LARGEST = 25_000_000  # bytes of all weights together: 6 million numbers in float32
 RUNNING = ("running_mean", "running_var")
 
 
