@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cnnlab.architectures import conv, fc, max_pool
@@ -378,3 +379,35 @@ def test_gradients_that_do_not_fit_are_told():
 def test_using_the_best_needs_an_epoch():
     with pytest.raises(ValueError, match="no epoch is over yet"):
         solver().use_best()
+
+
+@pytest.mark.slow
+def test_the_stop_button_of_a_notebook_keeps_what_was_trained():
+    """in a real kernel: the cell ends without an error, and the next one sees the trained net"""
+    code = f"""
+import sys
+sys.path[:0] = {[str(HERE.parents[1]), str(HERE)]!r}
+import test_solver
+mine = test_solver.solver(num_epochs=10**6, verbose=True)
+print("ready", flush=True)
+mine.train()
+"""
+    manager, client = start_new_kernel(env={**os.environ, "TQDM_DISABLE": "1"})
+    try:
+        client.execute(code)
+        said, pressed = "", False
+        while True:
+            message = client.get_iopub_msg(timeout=60)
+            assert message["msg_type"] != "error", message["content"]
+            said += message["content"].get("text", "")
+            if "epoch" in said and not pressed:
+                manager.interrupt_kernel()
+                pressed = True
+            if pressed and message["content"].get("execution_state") == "idle":
+                break
+        assert "Stopped after" in said and "train() goes on from here" in said
+        reply = client.execute_interactive("assert mine.steps_done > 0", timeout=60)
+        assert reply["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
