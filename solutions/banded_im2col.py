@@ -18,6 +18,8 @@ NUMBERS = 2**19  # in the column matrix of a band: two megabytes of float32
 
 
 class Plan:
+    """The sizes of a layer, and the bands of rows of out that it is done in."""
+
     def __init__(self, x_shape, w_shape, conv_param, dtype):
         self.stride, self.pad = conv_param["stride"], conv_param["pad"]
         self.N, self.C, H, self.W = x_shape
@@ -42,6 +44,7 @@ class Plan:
         return cols
 
     def columns_back(self, dx, band, dcols, scratch, lock):
+        """Add dcols, (n, C * HH * WW, places), to the pixels of dx that they come from."""
         images, first, last = band
         padded = scratch("padded", *self._padded_shape(band))
         windows = self._windows(padded, last - first)
@@ -84,6 +87,7 @@ def places(images, band):
 
 
 def forward(x, w, b, conv_param, threads, dtype):
+    """out, (N, F, H', W')"""
     plan = Plan(x.shape, w.shape, conv_param, dtype)
     out = np.empty((plan.N, plan.F, plan.H_out, plan.W_out), dtype)
     w_rows = np.column_stack([w.reshape(plan.F, -1), b]).astype(dtype, copy=False)
