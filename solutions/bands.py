@@ -8,8 +8,6 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 
 def cut(N, rows, rows_in_a_band):
     """The bands of N images of so many rows: a list of (slice of images, first row, last row + 1).
@@ -45,24 +43,6 @@ def share(work, bands, threads):
 @functools.cache
 def _pool(threads):
     return ThreadPoolExecutor(threads)
-
-
-class Scratch:
-    """Memory for what does not outlive a band, taken once and used for every band.
-
-    Fresh memory is slow: the system hands it out page by page, filled with zeros, at first use.
-    """
-
-    def __init__(self, dtype):
-        self._dtype = dtype
-        self._memory = {}
-
-    def __call__(self, name, *shape):
-        """An array of this shape with anything in it; one name is one piece of memory."""
-        size = int(np.prod(shape))
-        if name not in self._memory or self._memory[name].size < size:
-            self._memory[name] = np.empty(size, self._dtype)
-        return self._memory[name][:size].reshape(shape)
 
 
 def copy_padded(target, x, first, pad):

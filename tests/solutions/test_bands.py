@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from solutions.bands import Scratch, add_padded, copy_padded, cut, new_lock, share
+from solutions.bands import add_padded, copy_padded, cut, new_lock, share
 
 small = st.integers(1, 12)
 
@@ -32,15 +32,6 @@ def test_all_bands_are_worked_on_in_order(N, threads):
 def test_threads_are_at_work_at_the_same_time():
     both = threading.Barrier(2, timeout=30)
     share(lambda bands: both.wait(), cut(2, 1, 1), 2)
-
-
-def test_scratch_is_the_same_memory_again():
-    scratch = Scratch(np.float32)
-    first = scratch("a", 4, 5)
-    assert first.dtype == np.float32
-    assert np.shares_memory(scratch("a", 3, 2), first)
-    assert not np.shares_memory(scratch("b", 3, 2), first)
-    assert scratch("a", 6, 7).shape == (6, 7)
 
 
 @given(small, small, st.integers(0, 3), st.data())
