@@ -9,8 +9,9 @@ has its usual settings (oneDNN on), and gradients by autograd for x, w and b.
 
 GFLOP/s count the multiplications and additions of the plain sum, whoever needs fewer of them; the
 peak is that of the fastest matrix product of NumPy in the same run. Memory is what NumPy
-allocates at the most while a layer runs, without its results. SciPy and the loops do one image and
-one filter, and are scaled up.
+allocates at the most while a layer runs, without its results: of the reference and of
+fastest_layers, beside the column matrix of one image. SciPy and the loops do one image and one
+filter, and are scaled up; they are compared with the reference.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import scipy
 import torch
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 from scipy.signal import correlate
@@ -231,23 +233,23 @@ def measure_slow_ones(layer, dout) -> dict:
 
 def convolution_table(rows, dtype, peak) -> Table:
     title = f"convolution, {dtype}: times torch's, forward + backward (peak: {peak:.0f} GFLOP/s)"
-    table = Table(title=title)
+    table = Table(title=title, box=MARKDOWN)
     for column in ("layer", "N, C, H, W -> F", "torch", "reference", "fastest"):
         table.add_column(column, justify="left" if column[0] in "lN" else "right")
-    for column in ("forward, of peak", "extra MB", "columns", "SciPy", "loops"):
+    for column in ("forward: % of peak", "extra MB", "columns, MB", "SciPy", "loops"):
         table.add_column(column, justify="right")
     for row in rows:
         N, C, H, W, F, *_ = row["shape"]
         seconds = row["seconds"]
         scipy_ratio = (row["scipy forward"] or 0) / seconds["reference forward"]
-        shares = (f"{row[f'{who} share']:.0%}" for who in ("torch", "reference", "fastest"))
+        shares = (f"{row[f'{who} share']:.0%}"[:-1] for who in ("torch", "reference", "fastest"))
         table.add_row(
             row["name"],
             f"{N}, {C}, {H}, {W} -> {F}",
             f"{1e3 * seconds['torch forward']:.1f} + {1e3 * seconds['torch backward']:.1f} ms",
             *(f"{row[f'{who} ratio']:.2f}" for who in ("reference", "fastest")),
-            " ".join(shares),
-            f"{row['reference extra MB']:.1f} {row['fastest extra MB']:.1f}",
+            ", ".join(shares),
+            f"{row['reference extra MB']:.1f}, {row['fastest extra MB']:.1f}",
             f"{row['column MB']:.1f} x {N}",
             f"{scipy_ratio:.0f}x" if scipy_ratio else "",
             f"{row['naive both'] / row['reference both']:.0f}x",
@@ -315,7 +317,8 @@ def measure_sides(clock) -> list[dict]:
 
 
 def sides_table(rows) -> Table:
-    table = Table(title="forward, milliseconds: 4 images of 16 x 64 x 64, 16 filters, float32")
+    title = "forward, milliseconds: 4 images of 16 x 64 x 64, 16 filters, float32"
+    table = Table(title=title, box=MARKDOWN, min_width=len(title))
     names = list(rows[0]["seconds"])
     for column in ("filter", *names, "SciPy"):
         table.add_column(column, justify="right")
@@ -368,7 +371,7 @@ def measure_pool(name, shape, dtype, clock) -> dict:
 
 
 def pool_table(rows) -> Table:
-    table = Table(title="pools: times torch's, forward + backward")
+    table = Table(title="pools: times torch's, forward + backward", box=MARKDOWN)
     for column in ("layer", "N, C, H, W", "dtype"):
         table.add_column(column)
     for column in ("torch", "reference", "fastest", "extra MB"):

@@ -12,12 +12,14 @@ What differs from fast_convolution, and needs more lines:
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .bands import Scratch, add_padded, copy_padded, cut, new_lock, share
+from .bands import add_padded, copy_padded, cut, new_lock, share
 
 NUMBERS = 2**19  # in the column matrix of a band: two megabytes of float32
 
 
 class Plan:
+    """The sizes of a layer, and the bands of rows of out that it is done in."""
+
     def __init__(self, x_shape, w_shape, conv_param, dtype):
         self.stride, self.pad = conv_param["stride"], conv_param["pad"]
         self.N, self.C, H, self.W = x_shape
@@ -31,22 +33,22 @@ class Plan:
         rows = max(1, NUMBERS // (self.weights * self.W_out))
         self.bands = cut(self.N, self.H_out, rows)
 
-    def columns(self, x, band, scratch):
+    def columns(self, x, band):
         """The column matrices of a band of x, (n, C * HH * WW + 1, places): the last row is 1."""
         _, first, last = band
-        windows = self._windows(self._load(x, band, scratch), last - first)
+        windows = self._windows(self._load(x, band), last - first)
         n, places = len(windows), (last - first) * self.W_out
-        cols = scratch("columns", n, self.weights + 1, places)
+        cols = np.empty((n, self.weights + 1, places), self.dtype)
         cols[:, -1] = 1
         cols[:, :-1].reshape(windows.shape)[:] = windows
         return cols
 
-    def columns_back(self, dx, band, dcols, scratch, lock):
+    def columns_back(self, dx, band, dcols, lock):
+        """Add dcols, (n, C * HH * WW, places), to the pixels of dx that they come from."""
         images, first, last = band
-        padded = scratch("padded", *self._padded_shape(band))
+        padded = np.zeros(self._padded_shape(band), self.dtype)
         windows = self._windows(padded, last - first)
         dcols = dcols.reshape(windows.shape)
-        padded[:] = 0
         if self.overlap:
             for i in range(self.HH):
                 for j in range(self.WW):
@@ -55,12 +57,12 @@ class Plan:
             windows[:] = dcols
         add_padded(dx[images], padded, first * self.stride - self.pad, self.pad, lock)
 
-    def _load(self, x, band, scratch):
+    def _load(self, x, band):
         images, first, last = band
         top = first * self.stride - self.pad
         if self.pad == 0:
             return x[images, :, top : (last - 1) * self.stride + self.HH]
-        padded = scratch("padded", *self._padded_shape(band))
+        padded = np.empty(self._padded_shape(band), self.dtype)
         copy_padded(padded, x[images], top, self.pad)
         return padded
 
@@ -84,19 +86,19 @@ def places(images, band):
 
 
 def forward(x, w, b, conv_param, threads, dtype):
+    """out, (N, F, H', W')"""
     plan = Plan(x.shape, w.shape, conv_param, dtype)
     out = np.empty((plan.N, plan.F, plan.H_out, plan.W_out), dtype)
     w_rows = np.column_stack([w.reshape(plan.F, -1), b]).astype(dtype, copy=False)
 
     def work(bands):
-        scratch = Scratch(dtype)
         for band in bands:
             target = places(out, band)
             if plan.is_pixelwise:
                 np.matmul(w_rows[:, :-1], places(x, band), out=target)
                 target += b[:, None]
             else:
-                np.matmul(w_rows, plan.columns(x, band, scratch), out=target)
+                np.matmul(w_rows, plan.columns(x, band), out=target)
 
     share(work, plan.bands, threads)
     return out
@@ -110,7 +112,6 @@ def backward(dout, x, w, conv_param, threads, dtype):
     lock = new_lock()
 
     def work(bands):
-        scratch = Scratch(dtype)
         dw_rows = np.zeros((plan.F, plan.weights + 1), dtype)
         for band in bands:
             douts = places(dout, band)
@@ -120,13 +121,11 @@ def backward(dout, x, w, conv_param, threads, dtype):
                 dw_rows[:, -1] += np.sum(douts, axis=(0, 2))
                 np.matmul(w_columns, douts, out=places(dx, band))
                 continue
-            cols = plan.columns(x, band, scratch)
-            for d, c in zip(douts, cols, strict=True):
-                dw_rows += d @ c.T
-            dcols = cols.reshape(-1)[: len(cols) * cols[0, :-1].size]  # cols has done its work
-            dcols = dcols.reshape(len(cols), plan.weights, -1)
-            np.matmul(w_columns, douts, out=dcols)
-            plan.columns_back(dx, band, dcols, scratch, lock)
+            cols = plan.columns(x, band)
+            for k in range(len(cols)):
+                dw_rows += douts[k] @ cols[k].T
+            del cols  # its memory is free for the next product
+            plan.columns_back(dx, band, w_columns @ douts, lock)
         return dw_rows
 
     dw_rows = sum(share(work, plan.bands, threads))

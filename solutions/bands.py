@@ -5,10 +5,9 @@ A *band* is a few rows of a few images. Here is what the layers of fastest_layer
 
 import functools
 import itertools
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 
 
 def cut(N, rows, rows_in_a_band):
@@ -47,22 +46,8 @@ def _pool(threads):
     return ThreadPoolExecutor(threads)
 
 
-class Scratch:
-    """Memory for what does not outlive a band, taken once and used for every band.
-
-    Fresh memory is slow: the system hands it out page by page, filled with zeros, at first use.
-    """
-
-    def __init__(self, dtype):
-        self._dtype = dtype
-        self._memory = {}
-
-    def __call__(self, name, *shape):
-        """An array of this shape with anything in it; one name is one piece of memory."""
-        size = int(np.prod(shape))
-        if name not in self._memory or self._memory[name].size < size:
-            self._memory[name] = np.empty(size, self._dtype)
-        return self._memory[name][:size].reshape(shape)
+if hasattr(os, "register_at_fork"):  # a forked process inherits the pool, but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def copy_padded(target, x, first, pad):

@@ -1,4 +1,7 @@
-"""The convolution layer as matrix products."""
+"""The convolution layer as matrix products.
+
+This is the one to read. fastest_layers is quicker, and takes more lines and an idea more.
+"""
 
 import numpy as np
 

@@ -34,7 +34,7 @@ def conv_forward_fastest(x, w, b, conv_param, threads=1):
     """
     dtype = np.result_type(x, w, b)
     cache = (x, w, b, conv_param)
-    if _suits_winograd(x, w, conv_param):
+    if _suits_winograd(x, w, conv_param, dtype):
         return winograd.forward(x, w, b, conv_param["pad"], SIDE, threads, dtype), cache
     return banded_im2col.forward(x, w, b, conv_param, threads, dtype), cache
 
@@ -46,14 +46,16 @@ def conv_backward_fastest(dout, cache, threads=1):
     """
     x, w, _, conv_param = cache
     dtype = np.result_type(dout, x, w)
-    if _suits_winograd(x, w, conv_param):
+    if _suits_winograd(x, w, conv_param, dtype):
         dx, dw = winograd.backward(dout, x, w, conv_param["pad"], SIDE, threads, dtype)
         return dx, dw, np.sum(dout, axis=(0, 2, 3), dtype=dtype)
     return banded_im2col.backward(dout, x, w, conv_param, threads, dtype)
 
 
-def _suits_winograd(x, w, conv_param):
+def _suits_winograd(x, w, conv_param, dtype):
     """Whether fewer multiplications pay for transforming x, w and out."""
+    if dtype not in (np.float32, np.float64):
+        return False  # the transforms have fractions, and round
     N, C, H, W = x.shape
     F, _, HH, WW = w.shape
     if conv_param["stride"] > 1 or min(HH, WW) < 3 or SIDE + max(HH, WW) - 1 > winograd.LARGEST:
@@ -116,5 +118,6 @@ def _in_parts(function, shape, dtype, threads):
         for images, _, _ in bands:
             result[images] = function(images)
 
-    share(work, cut(len(result), 1, 4), threads)
+    step = max(1, min(16, len(result) // threads))
+    share(work, cut(len(result), 1, step), threads)
     return result

@@ -1,13 +1,17 @@
 """Bands: every row once, whatever the sizes; copies with padding are NumPy's."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from solutions.bands import Scratch, add_padded, copy_padded, cut, new_lock, share
+from solutions.bands import add_padded, copy_padded, cut, new_lock, share
 
 small = st.integers(1, 12)
 
@@ -34,13 +38,24 @@ def test_threads_are_at_work_at_the_same_time():
     share(lambda bands: both.wait(), cut(2, 1, 1), 2)
 
 
-def test_scratch_is_the_same_memory_again():
-    scratch = Scratch(np.float32)
-    first = scratch("a", 4, 5)
-    assert first.dtype == np.float32
-    assert np.shares_memory(scratch("a", 3, 2), first)
-    assert not np.shares_memory(scratch("b", 3, 2), first)
-    assert scratch("a", 6, 7).shape == (6, 7)
+FORKED = """
+import os, threading, time
+from solutions.bands import cut, share
+both = threading.Barrier(2, timeout=10)
+share(lambda bands: both.wait(), cut(2, 1, 1), 2)
+time.sleep(0.2)  # until both wait for more work
+if os.fork() == 0:
+    share(list, cut(2, 1, 1), 2)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_has_threads_of_its_own():
+    command = [sys.executable, "-c", FORKED]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "7\n"
 
 
 @given(small, small, st.integers(0, 3), st.data())

@@ -51,7 +51,7 @@ def by_torch(x, w, b, conv_param):
 
 
 @forwards
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(layers())
 def test_forward_is_the_loops(forward, layer):
     out, _ = forward(*layer)
@@ -59,7 +59,7 @@ def test_forward_is_the_loops(forward, layer):
 
 
 @pairs
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(layers(), st.integers(0, 2**32 - 1))
 def test_backward_is_the_loops(forward, backward, layer, seed):
     out, cache = forward(*layer)
@@ -160,6 +160,46 @@ def test_integers_give_floats_where_the_filter_has_fractions(forward):
     x = np.ones((1, 1, 2, 2), dtype=np.uint8)
     out, _ = forward(x, np.full((1, 1, 2, 2), 0.125), np.zeros(1), {"stride": 1, "pad": 0})
     assert_allclose(out, [[[[0.5]]]])
+
+
+@pairs
+def test_whole_numbers_stay_exact(forward, backward):
+    rng = np.random.default_rng(0)
+    shapes = (2, 32, 17, 17), (32, 32, 3, 3), (32,)
+    x, w, b = (rng.integers(-99, 99, shape) for shape in shapes)
+    out, cache = forward(x, w, b, {"stride": 1, "pad": 1})
+    expected, leaves = by_torch(*(np.float64(a) for a in (x, w, b)), {"stride": 1, "pad": 1})
+    assert_array_equal(out, expected.detach())
+    dout = rng.integers(-9, 9, out.shape)
+    expected.backward(torch.tensor(dout, dtype=torch.float64))
+    for gradient, leaf in zip(backward(dout, cache), leaves, strict=True):
+        assert_array_equal(gradient, leaf.grad)
+
+
+@pairs
+def test_an_empty_batch_is_no_error(forward, backward):
+    x, w, b = np.zeros((0, 32, 9, 9)), np.ones((32, 32, 3, 3)), np.ones(32)
+    out, cache = forward(x, w, b, {"stride": 1, "pad": 1})
+    assert out.shape == (0, 32, 9, 9)
+    dx, dw, db = backward(out, cache)
+    assert dx.shape == x.shape
+    assert not dw.any()
+    assert not db.any()
+
+
+@pairs
+def test_large_inputs_need_not_be_contiguous(forward, backward):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((32, 17, 19, 3)).transpose(3, 0, 2, 1)
+    w = rng.standard_normal((3, 3, 32, 32)).transpose(2, 3, 1, 0)
+    b = rng.standard_normal(32)
+    out, cache = forward(x, w, b, {"stride": 1, "pad": 1})
+    expected, leaves = by_torch(*(a.copy() for a in (x, w, b)), {"stride": 1, "pad": 1})
+    assert_near(out, expected.detach().numpy(), np.float64)
+    dout = rng.standard_normal(out.shape[::-1]).transpose(3, 2, 1, 0)
+    expected.backward(torch.tensor(dout.copy()))
+    for gradient, leaf in zip(backward(dout, cache), leaves, strict=True):
+        assert_near(gradient, leaf.grad.numpy(), np.float64)
 
 
 @forwards
