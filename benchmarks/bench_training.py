@@ -19,7 +19,7 @@ of the scores of an image and of its mirror image.
 
 On Linux, MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=10000000000 before the command
 keep freed memory in the process, which otherwise goes back to the system and is fetched anew, page
-by page: that took a tenth of the time of a step.
+by page: that can take a tenth of a step.
 
 How a net for the minutes is found. A training step takes three times the multiply-adds of the
 forward pass, and each is two operations. These nets reach 45 to 65 thousand million operations a
