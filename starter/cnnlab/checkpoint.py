@@ -111,6 +111,7 @@ def settings(solver: Solver) -> dict[str, str]:
         "num_val_samples": repr(solver.num_val_samples),
         "augment": repr([_name(change) for change in solver.augment]),
         "seed": repr(solver.seed),
+        "workers": repr(getattr(solver.model, "workers", 1)),  # of a DataParallel
         "X_train": f"{X.shape} {X.dtype}",
         "y_train": f"{len(y)} classes, checksum {zlib.crc32(y.tobytes())}",
     }

@@ -34,8 +34,8 @@ class Solver:
 
     The stop button (or Ctrl-C) ends the training after the batch at hand. The net keeps what it has
     learned, and ``train()`` goes on from there. With ``checkpoint``, so does another Solver with
-    the same arguments, after ``resume()``: it ends with the same weights, to the last bit, as if
-    there had been no interruption.
+    the same arguments, after ``resume()``: on the same machine it ends with the same weights, to
+    the last bit, as if there had been no interruption.
 
     What it knows, to read:
         loss_history: the loss of every batch

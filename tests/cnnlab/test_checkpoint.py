@@ -5,6 +5,7 @@ import pytest
 from test_solver import Linear, StopAt, blobs, solver
 
 from cnnlab.checkpoint import CheckpointError
+from cnnlab.parallel import DataParallel
 from cnnlab.schedules import Cosine
 from solutions.update_rules import adam
 
@@ -27,6 +28,7 @@ def stopped(path, **options):
         ({"data": blobs(60)}, "X_train = .*60.*40"),
         ({"data": {**blobs(), "y_train": np.zeros(60, int)}}, "y_train"),
         ({"model": Linear(classes=4)}, "W has the shape"),
+        ({"model": DataParallel(Linear(), 2)}, "workers = 1; this solver has 2"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, other, words):
