@@ -85,54 +85,58 @@ class ConvNet:
             "max_pool": (max_pool_forward_fast, max_pool_backward_fast),
             "avg_pool": (avg_pool_forward_fast, avg_pool_backward_fast),
         }
+
+        def places(side, kernel, pad, stride):
+            return 1 + (side + 2 * pad - kernel) // stride
+
+        def add_weights(number, w_shape, outputs, std):
+            W = rng.standard_normal(w_shape) * std
+            self.params[f"W{number}"] = W.astype(dtype)
+            self.params[f"b{number}"] = np.zeros(outputs, dtype)
+            return f"W{number}", f"b{number}"
+
+        # A step: its name, forward, backward, the names of its params, its settings
         shape, number = tuple(input_dim), 0
-        last = {"kind": "fc", "outputs": num_classes}
-        for layer in [*layers, last]:
+        for layer in layers:
             kind = layer["kind"]
             if kind in pools:
-                H = 1 + (shape[1] - layer["pool_height"]) // layer["stride"]
-                W = 1 + (shape[2] - layer["pool_width"]) // layer["stride"]
+                H = places(shape[1], layer["pool_height"], 0, layer["stride"])
+                W = places(shape[2], layer["pool_width"], 0, layer["stride"])
                 shape = (shape[0], H, W)
-                # a step: its name, forward, backward, the names of its params, its settings
                 self.steps.append((f"{kind}{number}", *pools[kind], (), (layer,)))
-                continue
+                continue  # no ReLU after a pooling
             number += 1
-            names = (f"W{number}", f"b{number}")
             if kind == "conv" and layer["groups"] == 1:
-                kernel, stride, pad = layer["kernel"], layer["stride"], layer["pad"]
-                w_shape = (layer["filters"], shape[0], kernel, kernel)
-                inputs = shape[0] * kernel * kernel
-                H, W = (1 + (side + 2 * pad - kernel) // stride for side in shape[1:])
-                shape = (layer["filters"], H, W)
+                F, kernel = layer["filters"], layer["kernel"]
+                w_shape = (F, shape[0], kernel, kernel)
+                names = add_weights(number, w_shape, F, np.sqrt(2 / np.prod(w_shape[1:])))
+                H, W = (places(side, kernel, layer["pad"], layer["stride"]) for side in shape[1:])
+                shape = (F, H, W)
                 pair = (conv_forward_fast, conv_backward_fast)
                 self.steps.append((f"conv{number}", *pair, names, (layer,)))
             elif kind == "fc":
-                inputs = int(np.prod(shape))
-                w_shape, shape = (inputs, layer["outputs"]), (layer["outputs"],)
+                inputs, outputs = int(np.prod(shape)), layer["outputs"]
+                names = add_weights(number, (inputs, outputs), outputs, np.sqrt(2 / inputs))
+                shape = (outputs,)
                 self.steps.append((f"fc{number}", affine_forward, affine_backward, names, ()))
             else:
                 raise ValueError(f"a ConvNet has no layer {layer}")
-            std = np.sqrt(2 / inputs) * (0.1 if layer is last else 1)
-            self.params[names[0]] = (rng.standard_normal(w_shape) * std).astype(dtype)
-            self.params[names[1]] = np.zeros(shape[0], dtype=dtype)
-            if layer is last:
-                break
             if kind == "conv" and batchnorm:
+                zeros, ones = np.zeros(F, dtype), np.ones(F, dtype)
+                self.params |= {f"gamma{number}": ones, f"beta{number}": zeros}
+                bn_param = {"running_mean": zeros.copy(), "running_var": ones.copy()}
+                self.bn_params.append(bn_param)
                 names = (f"gamma{number}", f"beta{number}")
-                self.params[names[0]] = np.ones(shape[0], dtype=dtype)
-                self.params[names[1]] = np.zeros(shape[0], dtype=dtype)
-                self.bn_params.append(
-                    {
-                        "running_mean": np.zeros(shape[0], dtype),
-                        "running_var": np.ones(shape[0], dtype),
-                    }
-                )
                 pair = (spatial_batchnorm_forward, spatial_batchnorm_backward)
-                self.steps.append((f"batchnorm{number}", *pair, names, (self.bn_params[-1],)))
+                self.steps.append((f"batchnorm{number}", *pair, names, (bn_param,)))
             self.steps.append((f"relu{number}", relu_forward, relu_backward, (), ()))
             if kind == "fc" and dropout_keep_ratio < 1:
                 pair = (dropout_forward, dropout_backward)
                 self.steps.append((f"dropout{number}", *pair, (), (self.dropout_param,)))
+
+        inputs, number = int(np.prod(shape)), number + 1
+        names = add_weights(number, (inputs, num_classes), num_classes, 0.1 * np.sqrt(2 / inputs))
+        self.steps.append((f"fc{number}", affine_forward, affine_backward, names, ()))
         ### END SOLUTION
 
     def forward(self, X, mode="test"):
