@@ -51,6 +51,15 @@ PICTURES = {
         NUMBERS.standard_normal((3072, 10)), ["house with a turquoise roof"] * 9 + ["ship"]
     ),
     "patches": lambda: plots.patches(NUMBERS.standard_normal((31, 108)), 6, title="words"),
+    "patches, the first apart": lambda: plots.patches(
+        NUMBERS.standard_normal((31, 108)), 6, columns=16, title="words", apart=1
+    ),
+    "regions, marked": lambda: plots.regions(
+        {"a": lambda p: (p[:, 0] > 0).astype(int), "b": lambda p: np.full(len(p), 2)},
+        NUMBERS.standard_normal((20, 2)),
+        np.arange(20) % 3,
+        marks={"a": NUMBERS.standard_normal((3, 2))},
+    ),
     "hue_histograms": lambda: plots.hue_histograms(TOYS[:4], NUMBERS.random((4, 20))),
     "hue_histograms of one": lambda: plots.hue_histograms(TOYS[:1], np.zeros((1, 6))),
     "hog_glyphs": lambda: plots.hog_glyphs(

@@ -63,7 +63,7 @@ def scalar(came, expected: float, what: str, cause: str, known: Sequence[tuple] 
             cause = why
             break
     if not np.isfinite(came):
-        cause = "an overflow, a division by zero, or the logarithm of 0. " + cause
+        cause = f"an overflow, a division by zero, or the logarithm of 0 ({cause.rstrip('.')})."
     raise CheckFailed(f"{what} = {number(came)}", f"{what} = {number(expected)}", cause)
 
 
