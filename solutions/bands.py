@@ -5,6 +5,7 @@ A *band* is a few rows of a few images. Here is what the layers of fastest_layer
 
 import functools
 import itertools
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,6 +44,10 @@ def share(work, bands, threads):
 @functools.cache
 def _pool(threads):
     return ThreadPoolExecutor(threads)
+
+
+if hasattr(os, "register_at_fork"):  # a forked process inherits the pool, but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def copy_padded(target, x, first, pad):

@@ -118,5 +118,6 @@ def _in_parts(function, shape, dtype, threads):
         for images, _, _ in bands:
             result[images] = function(images)
 
-    share(work, cut(len(result), 1, 4), threads)
+    step = max(1, min(16, len(result) // threads))
+    share(work, cut(len(result), 1, step), threads)
     return result

@@ -1,8 +1,12 @@
 """Bands: every row once, whatever the sizes; copies with padding are NumPy's."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -32,6 +36,26 @@ def test_all_bands_are_worked_on_in_order(N, threads):
 def test_threads_are_at_work_at_the_same_time():
     both = threading.Barrier(2, timeout=30)
     share(lambda bands: both.wait(), cut(2, 1, 1), 2)
+
+
+FORKED = """
+import os, threading, time
+from solutions.bands import cut, share
+both = threading.Barrier(2, timeout=10)
+share(lambda bands: both.wait(), cut(2, 1, 1), 2)
+time.sleep(0.2)  # until both wait for more work
+if os.fork() == 0:
+    share(list, cut(2, 1, 1), 2)
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_has_threads_of_its_own():
+    command = [sys.executable, "-c", FORKED]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "7\n"
 
 
 @given(small, small, st.integers(0, 3), st.data())
