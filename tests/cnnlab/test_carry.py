@@ -415,7 +415,7 @@ def test_without_torch_the_notebook_runs_until_the_function_is_needed(write, kit
     assert raised.startswith("conv_forward_naive is not there: yours is not written yet")
     for line in (first, raised):
         assert "(2_conv_layers/conv_layers.ipynb)" in line
-        assert "Write it, or put the notebook with it into a folder" in line
+        assert "Write it, or put the notebook that has it into a folder" in line
         assert "pip install torch" in line
 
 

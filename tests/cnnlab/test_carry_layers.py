@@ -274,6 +274,10 @@ def test_what_does_not_fit_is_said_with_shapes():
     out, cache = LAYERS["relu_forward"](np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"dout has shape \(3, 2\).*\(2, 3\)"):
         LAYERS["relu_backward"](out.T, cache)
+    with pytest.raises(MemoryError, match=r"the result of convolution for shapes \(1, 1, 4, 4\)"):
+        LAYERS["conv_forward_fast"](
+            *(np.ones(s) for s in [(1, 1, 4, 4), (1, 1, 3, 3), (1,)]), {"stride": 1, "pad": 10**7}
+        )
     with pytest.raises(ValueError, match="softmax loss"):
         LAYERS["softmax_loss"](np.ones((2, 3)), np.array([0, 7]))
 

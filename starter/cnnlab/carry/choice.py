@@ -176,7 +176,10 @@ def _failed_check(name: str, f: Callable) -> str:
 
 def _nowhere(name: str, why: str) -> _Carried:
     """A function that says, when it is called, that there is none, and what to do."""
-    todo = "Write it, or put the notebook with it into a folder beside this one's. Run this again"
+    todo = (
+        "Write it, or put the notebook that has it into a folder beside this one's, and run this "
+        "line again"
+    )
     if name in layers.LAYERS:
         todo += ". Or go on without it: pip install torch"
     else:

@@ -71,6 +71,8 @@ def _in_words(layer: str, arrays: tuple) -> Iterator[None]:
     except (RuntimeError, IndexError) as error:
         shapes = ", ".join(str(np.shape(array)) for array in arrays)
         why = (str(error).splitlines() or ["it failed"])[0]
+        if "allocate memory" in why:
+            raise MemoryError(f"the result of {layer} for shapes {shapes}") from None
         raise ValueError(f"{layer} does not work for shapes {shapes}: {why}") from None
 
 
