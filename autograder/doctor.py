@@ -81,6 +81,8 @@ def _torch() -> Finding:
         return _no_torch([a.name for a in find_assignments().values() if _carries(a)])
     try:
         Layers(("relu_forward",), Limits()).close()
+    except NoSandbox:  # which is told elsewhere
+        return Finding("ok", "torch", version)
     except GraderError as error:
         return Finding("bad", "torch", f"{version}, but it cannot supply layers: {error}")
     return Finding("ok", "torch", f"{version}: supplies the layers that assignments carry")

@@ -41,6 +41,7 @@ from .sandbox import (
     Door,
     Reins,
     bubblewrap_command,
+    check_sandbox,
     delete,
     environment_of,
     temporary_folder,
@@ -236,6 +237,8 @@ class Layers:
 
     def __init__(self, names: tuple[str, ...], limits: Limits, *, sandboxed: bool = True):
         check_torch(names)
+        if sandboxed:
+            check_sandbox()
         self.server = _server(sandboxed)
         self.about = {
             "names": names,
