@@ -95,9 +95,10 @@ class Session:
 
         The first time that a function is met like that, it deserves a second try.
         """
-        if not isinstance(error, (KernelDied, TimedOut)) or (
-            self.kernel.alive and not self.company
-        ):
+        stopped = isinstance(error, (KernelDied, TimedOut)) and (
+            self.company or not self.kernel.alive
+        )
+        if not stopped and not _is_lost_layer(error):
             return False
         return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
@@ -216,7 +217,9 @@ class Session:
             case {"ename": str(ename), "evalue": str(evalue), "where": str(where)}:
                 words = evalue[:MAX_WORDS]
                 words += _advice(words) + limits.explain(ename, words)
-                raise StudentRaised(name, ename[:100], words, where[:200])
+                error = StudentRaised(name, ename[:100], words, where[:200])
+                self.stops[name] += _is_lost_layer(error)
+                raise error
         raise UnreadableResult(name, "it is not a value")
 
     def _handle(self, reference: dict) -> Handle:
@@ -249,6 +252,11 @@ class Student:
 
     def get(self, handle: Handle) -> Any:
         return self._session.get(handle)
+
+
+def _is_lost_layer(error: Exception | None) -> bool:
+    """Whether a layer that the grader supplies was lost, says the kernel (see ``supplied``)."""
+    return isinstance(error, StudentRaised) and error.ename == "LayerLost"
 
 
 def _reference(obj: Any) -> dict:

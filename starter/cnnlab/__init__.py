@@ -1,6 +1,7 @@
 """The library that the notebooks of CNN Lab import.
 
 ``check``           the visible check under each question
+``carry``           your own functions of an earlier notebook, or torch's in their place
 ``data``            the pictures to classify, from the network or without one
 ``features``        from images to rows of numbers: the tools around your own features
 ``gradient_check``  numeric gradients, to compare yours with
@@ -8,7 +9,7 @@
 ``plots``           the notebooks' pictures
 ``training``        the training loop: stochastic gradient descent
 
-It holds no answers: no convolution, no pooling, no gradient of a layer.
+It holds no answers: no convolution, no pooling, no gradient of a layer in NumPy.
 """
 
 from cnnlab.checks import CheckFailed, check
