@@ -2,7 +2,7 @@
 
     python benchmarks/bench_speed_question.py [rounds]
 
-The question (autograder/hidden/test_fast_layers.py, conv_pool_step) gives points from 12 times as
+The question (autograder/hidden/test_fast_layers.py, conv_pool_step) gives points from 8 times as
 fast as plain loops, and all points from 12 times. Each round measures every variant as one hidden
 test does when it does not stop at the first good call: three rounds of calls, the fastest counts.
 """
