@@ -152,9 +152,6 @@ def _(f):
     loop = seconds(lambda: plain_loop(_STEPS // 8, 9), budget=0.1) * 8
     yours = seconds(lambda: f(x, w, b, conv, pool, dout), budget=0.5)
     if loop < _TIMES * yours:
-        slow = (
-            "conv_forward_fast, conv_backward_fast, max_pool_forward_fast, max_pool_backward_fast"
-        )
         raise CheckFailed(
             f"your step took {1000 * yours:.0f} ms, a loop that takes as many steps as there are "
             f"outputs {1000 * loop:.0f} ms: {loop / yours:.2g} times as fast",
