@@ -182,7 +182,8 @@ def build_solution(assignment: Assignment) -> NotebookNode:
     )
     try:
         # one thread and fixed hashes: the outputs are the same each time
-        client.execute(env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"})
+        one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+        client.execute(env={**os.environ, **one, "PYTHONHASHSEED": "0"})
     except CellExecutionError as error:
         raise BadSource(f"the solution of {assignment.name} stops:\n{error}") from None
     notebook.metadata = nbformat.from_dict(

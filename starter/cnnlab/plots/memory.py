@@ -33,7 +33,7 @@ def memory(arrays: Mapping[str, np.ndarray]) -> None:
     widths = [max(array.shape[1], 0.25 * len(name)) for name, array, _ in blocks]
     strips = [(name, array) for name, array, shared in blocks if shared is None]
     tall = max(array.shape[0] for _, array, _ in blocks)
-    down = tall + 2.1 + 2.2 * len(strips)
+    down = tall + 1.5 + 2.2 * len(strips)
     across = max(sum(widths) + gap * (len(widths) - 1), count + 0.2)
     scale = min(0.48, WIDTH / (across + 0.4))
     _, axes = canvas((across + 0.4) * scale, (down + 1.2) * scale)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from cnnlab.plots.style import COLOURS, GREY, INK, WIDTH, picture
 
@@ -41,6 +41,9 @@ def times(
     sizes = sorted({size for curve in curves.values() for size in curve})
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.minorticks_off()
+    low, high = axes.get_ylim()
+    # within two tenfolds, the numbers between them are needed too
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel(across)
     axes.set_ylabel("milliseconds")
@@ -69,11 +72,11 @@ def roofline(
     top = product_speed / 1e9
     axes.text(high, top * 1.12, "arithmetic is the limit", ha="right", va="bottom", fontsize=10)
     axes.text(
-        low * 1.15,
-        low * 2.2 * copying_speed / 1e9,
+        low * 1.1,
+        low * 0.7 * copying_speed / 1e9,
         "memory is the limit",
         ha="left",
-        va="bottom",
+        va="top",
         fontsize=10,
     )
     for number, (name, (density, speed)) in enumerate(layers.items()):
@@ -86,7 +89,7 @@ def roofline(
             label=name,
         )
     lowest = min(speed for _, speed in layers.values()) / 1e9
-    axes.set_ylim(min(lowest, low * copying_speed / 1e9) / 2, top * 2.5)
+    axes.set_ylim(min(lowest, low * copying_speed / 1e9) / 3, top * 2.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("multiply-adds per byte")
