@@ -52,7 +52,7 @@ def memory(arrays: Mapping[str, np.ndarray]) -> None:
         for number, value in enumerate(_in_memory(array)):
             _number(axes, number, top, value, row_of[value])
             byte = str(number * array.itemsize)
-            axes.text(number, top + 1.1, byte, ha="center", va="top", fontsize=8, color=GREY)
+            axes.text(number, top + 1.1, byte, ha="center", va="top", fontsize=10, color=GREY)
     axes.set_xlim(-0.4, across + 0.2)
     axes.set_ylim(down + 0.2, -1.1)
 
