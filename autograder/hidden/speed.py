@@ -10,8 +10,9 @@ A busy machine can only make the student's calls longer. So the fastest of sever
 in which the kernel waited for a processor does not (see Kernel.request for why that cannot be
 exploited). As long as the kernel had to wait, a ratio that is too low is measured again.
 
-What the ratio is, measured in the sandbox by benchmarks/bench_speed_question.py (2 shared cores;
-the lowest, the middle and the highest of the rounds):
+What comes out, by benchmarks/bench_speed_question.py: 20 rounds in the sandbox, on 2 cores that
+seven to eight other processes wanted too. (On a calm machine the loops in only one of the layers
+come to 4, loops everywhere to 2, honest answers to 40 and more.)
 
 TABLE
 """

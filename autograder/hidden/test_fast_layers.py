@@ -164,6 +164,7 @@ class TestAvgPoolBackwardFast(PoolBackward):
 SPEED_X, SPEED_W = (1, 1, 96, 96), (2, 1, 3, 3)
 SPEED_CONV, SPEED_POOL = {"stride": 1, "pad": 1}, pool_param((3, 3), 1)
 STEP = ("out", "dx", "dw", "db")
+TIMES = (6, 8, 10)  # a third of the points for each; how far they are from what comes: see speed.py
 
 
 def draw_step(rng, x_shape, w_shape, conv_param, pool):
@@ -202,7 +203,7 @@ class TestConvPoolStep:
             assert_close(value, right, name=name)
         return took
 
-    @pytest.mark.parametrize("times", [8, 10, 12], ids="{} times as fast as plain loops".format)
+    @pytest.mark.parametrize("times", TIMES, ids="{} times as fast as plain loops".format)
     def test_speed(self, student, rng, times):
         """right, and fast"""
         # nothing is square, and 2x2 pooling

@@ -1,5 +1,6 @@
 """How speed is measured: from outside, against loops of our own, and without being fooled."""
 
+import multiprocessing
 import time
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from autograder.errors import WrongAnswer
 from autograder.hidden.speed import AT_LEAST, AT_MOST, Yardstick, arrays, assert_faster
+from autograder.hidden.test_fast_layers import TIMES
 from autograder.kernel import MOST_WAITED, Kernel, Took
 from autograder.limits import Limits
 from autograder.student import Session, Student
+from solutions.fast_step import conv_pool_step
 
 CODE = """
 import os, time
@@ -62,8 +65,6 @@ def test_a_call_takes_as_long_as_it_takes_whatever_the_clocks_inside_say(student
 
 def test_time_that_the_machine_gives_to_others_does_not_count(student):
     others = [spinning(3.0) for _ in range(3)]
-    import multiprocessing
-
     neighbours = [multiprocessing.get_context("fork").Process(target=o.run) for o in others]
     for neighbour in neighbours:
         neighbour.start()
@@ -142,3 +143,9 @@ def test_results_have_to_be_there():
     arrays((np.ones(2), np.zeros(1)), ("out", "dx"))
     with pytest.raises(WrongAnswer, match="dx has to be a NumPy array"):
         arrays((np.ones(2), [1.0]), ("out", "dx"))
+
+
+def test_students_read_the_numbers_that_count():
+    words = " ".join(conv_pool_step.__doc__.split())
+    assert f"{TIMES[0]} times as fast gives the first points" in words
+    assert f"{TIMES[-1]} times as fast gives all" in words
