@@ -1,4 +1,7 @@
-"""The convolution layer as matrix products."""
+"""The convolution layer as matrix products.
+
+This is the one to read. fastest_layers is quicker, and takes more lines and an idea more.
+"""
 
 import numpy as np
 
@@ -38,12 +41,12 @@ def conv_forward_fast(x, w, b, conv_param):
     W_out = 1 + (W + 2 * pad - WW) // stride
     w_rows = w.reshape(F, C * HH * WW)
     out = np.empty((N, F, H_out, W_out), dtype=np.result_type(x, w, b))
-    # as many images as keep the column matrix at about 2^17 numbers, half a megabyte or one
-    step = max(1, 2**17 // (C * HH * WW * H_out * W_out))
+    # as many images as keep the column matrix at half a million numbers: 2 MB of float32
+    step = max(1, 2**19 // (C * HH * WW * H_out * W_out))
     for n in range(0, N, step):
-        cols = im2col(x[n : n + step], HH, WW, pad, stride)
-        products = (w_rows @ cols).reshape(F, -1, H_out, W_out)
-        out[n : n + step] = products.transpose(1, 0, 2, 3) + b[:, None, None]
+        products = w_rows @ im2col(x[n : n + step], HH, WW, pad, stride)
+        products = products.reshape(F, -1, H_out, W_out).transpose(1, 0, 2, 3)
+        out[n : n + step] = products + b[:, None, None]
     cache = (x, w, b, conv_param)
     return out, cache
     ### END SOLUTION
@@ -80,13 +83,12 @@ def conv_backward_fast(dout, cache):
     dtype = np.result_type(dout, x, w)
     dx = np.empty(x.shape, dtype=dtype)
     dw_rows = np.zeros(w_rows.shape, dtype=dtype)
-    step = max(1, 2**17 // (C * HH * WW * H_out * W_out))
+    step = max(1, 2**19 // (C * HH * WW * H_out * W_out))
     for n in range(0, N, step):
         part = x[n : n + step]
         dproducts = dout[n : n + step].transpose(1, 0, 2, 3).reshape(F, -1)
         dw_rows += dproducts @ im2col(part, HH, WW, pad, stride).T
-        dcols = w_rows.T @ dproducts
-        dx[n : n + step] = col2im(dcols, part.shape, HH, WW, pad, stride)
+        dx[n : n + step] = col2im(w_rows.T @ dproducts, part.shape, HH, WW, pad, stride)
     db = np.sum(dout, axis=(0, 2, 3), dtype=dtype)
     return dx, dw_rows.reshape(w.shape), db
     ### END SOLUTION

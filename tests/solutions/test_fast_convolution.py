@@ -1,5 +1,7 @@
 """The fast convolutions, all of them, against the loops and against torch."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +11,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from solutions.convolution import conv_backward_naive, conv_forward_naive
 from solutions.fast_convolution import conv_backward_fast, conv_forward_fast
+from solutions.fastest_layers import conv_backward_fastest, conv_forward_fastest
 from solutions.other_convolutions import conv_forward_fft, conv_forward_strides
 
-FORWARD = [conv_forward_fast, conv_forward_strides, conv_forward_fft]
+forward_threads = functools.partial(conv_forward_fastest, threads=2)
+backward_threads = functools.partial(conv_backward_fastest, threads=2)
+PAIRS = [
+    (conv_forward_fast, conv_backward_fast),
+    (conv_forward_fastest, conv_backward_fastest),
+    (forward_threads, backward_threads),
+]
+FORWARD = [*(forward for forward, _ in PAIRS), conv_forward_strides, conv_forward_fft]
 forwards = pytest.mark.parametrize("forward", FORWARD)
-PAIRS = [(conv_forward_fast, conv_backward_fast)]
 pairs = pytest.mark.parametrize("forward, backward", PAIRS)
 
 
@@ -71,8 +80,13 @@ LARGE = [
     ((3, 8, 32, 32), (16, 4, 4), 4, 0),
     ((33, 64, 8, 8), (64, 3, 3), 1, 1),
     ((2, 64, 30, 30), (64, 3, 3), 1, 1),
+    ((2, 32, 27, 35), (32, 5, 4), 1, 0),
+    ((1, 24, 500, 7), (24, 3, 3), 1, 1),
+    ((40, 32, 6, 7), (16, 3, 3), 1, 3),
+    ((1, 3, 11, 1200), (8, 1, 3), 1, 1),
+    ((2, 64, 90, 90), (4, 1, 1), 1, 0),
 ]
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-13}
+TOLERANCE = {np.float32: 2e-5, np.float64: 2e-14}
 
 
 def large(shape, kernel, stride, pad, dtype):

@@ -7,24 +7,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from solutions import fast_pooling, pooling
+from solutions import fast_pooling, fastest_layers, pooling
 
 TORCH = {"max": torch.nn.functional.max_pool2d, "avg": torch.nn.functional.avg_pool2d}
 kinds = pytest.mark.parametrize("kind", TORCH)
-# module, and the functions' last word
-WAYS = [(fast_pooling, "fast")]
-ways = pytest.mark.parametrize("way", WAYS, ids=lambda way: way[1])
+# module, the functions' last word, and other arguments
+WAYS = {
+    "fast": (fast_pooling, "fast", {}),
+    "fastest": (fastest_layers, "fastest", {}),
+    "threads": (fastest_layers, "fastest", {"threads": 2}),
+}
+LOOPS = (pooling, "naive", {})
+ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def forward(way, kind, x, param):
-    return getattr(way[0], f"{kind}_pool_forward_{way[1]}")(x, param)
+    module, word, options = way
+    return getattr(module, f"{kind}_pool_forward_{word}")(x, param, **options)
 
 
 def backward(way, kind, dout, cache):
-    return getattr(way[0], f"{kind}_pool_backward_{way[1]}")(dout, cache)
-
-
-LOOPS = (pooling, "naive")
+    module, word, options = way
+    return getattr(module, f"{kind}_pool_backward_{word}")(dout, cache, **options)
 
 
 @st.composite
