@@ -1,6 +1,6 @@
 """How far the speed question's ratio wanders: honest answers, loops, and cheats, in the sandbox.
 
-    python benchmarks/bench_speed_question.py [rounds]
+    python benchmarks/bench_speed_question.py [rounds] [cheats]
 
 The question (autograder/hidden/test_fast_layers.py, conv_pool_step) gives its first points and its
 last at FIRST and LAST times as fast as plain loops. Each round measures every variant as a hidden
@@ -237,7 +237,7 @@ VARIANTS = {
     "pixel loops everywhere": PIXELS,
     "the naive layers": (naive,),
 }
-CHEATS = {  # a quarter of the rounds: they are no good neighbours
+CHEATS = {  # only when asked for: they are no good neighbours
     "pixel loops, processors kept busy": (*PIXELS, burners),
     "pixel loops, helpers in each call": (*PIXELS, helpers),
 }
@@ -303,9 +303,10 @@ def passes(question, session, rng, times: int) -> bool:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    found = {name: [] for name in VARIANTS | CHEATS}
+    chosen = CHEATS if "cheats" in sys.argv else VARIANTS
+    found = {name: [] for name in chosen}
     for number in range(rounds):
-        for name, variants in (VARIANTS | CHEATS if number % 4 == 0 else VARIANTS).items():
+        for name, variants in chosen.items():
             found[name].append(measure(variants, number))
     print(f"times as fast as plain loops, {rounds} rounds")
     print(f"{'':<36}  lowest  middle  highest   first points  all points")
