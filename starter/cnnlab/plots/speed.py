@@ -42,8 +42,9 @@ def times(
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.minorticks_off()
     low, high = axes.get_ylim()
-    # within two tenfolds, the numbers between them are needed too
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    # where 1, 10 and 100 are too far apart, the numbers between them are needed too
+    between = (1, 1.5, 2, 3, 4, 6, 8) if high < 10 * low else (1, 2, 5)
+    axes.yaxis.set_major_locator(LogLocator(subs=between if high < 100 * low else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel(across)
     axes.set_ylabel("milliseconds")
