@@ -62,10 +62,8 @@ class CellRun:
 
 @dataclass(frozen=True)
 class Took:
-    """How long a request took, from outside.
-
-    ``seconds`` without the time in which the machine ran others instead; ``waiting``, the share of
-    that in the whole.
+    """How long a request took, from outside, and in which share of that time the kernel's main
+    thread stood in the queue for a processor.
     """
 
     seconds: float = 0.0
@@ -83,7 +81,7 @@ class Kernel:
         self.alive, self.undo = False, contextlib.ExitStack()
         self.room = limits.outputs  # what all cells together may still leave in the notebook
         self.waited = 0.0  # seconds of all requests in which the machine ran others instead
-        self.took = Took()  # the last request
+        self.took = Took()  # by the last request
         self.start()
 
     # -- life ---------------------------------------------------------------------------------
@@ -228,16 +226,12 @@ class Kernel:
             raise KernelDied(what, "it had already ended")
         session = self.client.session
         message = session.msg("grader_request", {})
-        alone, waited, start = not self.has_company(), self._waited(), time.perf_counter()
+        waited, start = self._waited(), time.perf_counter()
         session.send(self.shell, message, buffers=frames)
         message_id = message["header"]["msg_id"]
         reply = self._wait_for(message_id, "grader_reply", seconds, what, None)
-        whole, waited = time.perf_counter() - start, self._waited() - waited
-        # A kernel that spins while its helpers work is not kept waiting by the machine. And helpers
-        # that come and go within the request are not seen: so what is taken off has a bound.
-        alone = alone and not self.has_company()
-        off = min(waited, whole * MOST_WAITED / (1 + MOST_WAITED)) if alone else 0.0
-        self.took = Took(whole - off, waited / whole)
+        whole = time.perf_counter() - start
+        self.took = Took(whole, (self._waited() - waited) / whole)
         return [bytes(buffer) for buffer in reply["buffers"]]
 
     def _wait_for(

@@ -22,7 +22,7 @@ from autograder.hidden.layers import (
     draw_layer,
     pool_param,
 )
-from autograder.hidden.speed import Yardstick, arrays, assert_faster
+from autograder.hidden.speed import TIMES, Yardstick, arrays, assert_faster
 from autograder.questions import question
 from solutions import (
     convolution,
@@ -164,7 +164,6 @@ class TestAvgPoolBackwardFast(PoolBackward):
 SPEED_X, SPEED_W = (1, 1, 96, 96), (2, 1, 3, 3)
 SPEED_CONV, SPEED_POOL = {"stride": 1, "pad": 1}, pool_param((3, 3), 1)
 STEP = ("out", "dx", "dw", "db")
-TIMES = (6, 8, 10)  # a third of the points for each; how far they are from what comes: see speed.py
 
 
 def draw_step(rng, x_shape, w_shape, conv_param, pool):

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from autograder.errors import WrongAnswer
-from autograder.hidden.speed import AT_LEAST, AT_MOST, Yardstick, arrays, assert_faster
-from autograder.hidden.test_fast_layers import TIMES
-from autograder.kernel import MOST_WAITED, Kernel, Took
+from autograder.hidden.speed import AT_LEAST, AT_MOST, TIMES, Yardstick, arrays, assert_faster
+from autograder.kernel import Kernel, Took
 from autograder.limits import Limits
 from autograder.student import Session, Student
 from solutions.fast_step import conv_pool_step
@@ -63,37 +62,22 @@ def test_a_call_takes_as_long_as_it_takes_whatever_the_clocks_inside_say(student
     assert student.timed("fast", np.ones(3))[1].seconds < 0.15
 
 
-def test_time_that_the_machine_gives_to_others_does_not_count(student):
+def test_waiting_for_a_processor_is_seen(student):
     others = [spinning(3.0) for _ in range(3)]
     neighbours = [multiprocessing.get_context("fork").Process(target=o.run) for o in others]
     for neighbour in neighbours:
         neighbour.start()
-    whole = time.perf_counter()
     _, took = student.timed("spin", 0.3)
-    whole = time.perf_counter() - whole
     for neighbour in neighbours:
         neighbour.kill()
         neighbour.join()
     assert took.waiting > 0.2
-    assert took.seconds < whole - 0.1
 
 
-def test_helpers_win_no_more_than_the_bound(student):
+def test_helpers_win_nothing(student):
     start = time.perf_counter()
     _, took = student.timed("spin_with_helpers", 0.2)
-    whole = time.perf_counter() - start
-    assert took.seconds > whole / (1 + MOST_WAITED) * 0.9
-
-
-def test_helpers_that_stay_win_nothing():
-    with Kernel(Limits(call_seconds=30, test_seconds=300)) as kernel:
-        kernel.run_cell(CODE, 10)
-        kernel.run_cell("for _ in range(4):\n    if os.fork() == 0:\n        while True: pass", 10)
-        session = Session(kernel, lambda calm=False: kernel.restart())
-        session.begin_test()
-        start = time.perf_counter()
-        _, took = Student(session).timed("spin", 0.2)
-        assert took.seconds > 0.9 * (time.perf_counter() - start)
+    assert took.seconds > 0.9 * (time.perf_counter() - start) > 0.18
 
 
 def calls_of(*took):
