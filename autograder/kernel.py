@@ -62,6 +62,16 @@ class CellRun:
     outputs: list[Any] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Took:
+    """How long a request took, from outside, and in which share of that time the kernel's main
+    thread stood in the queue for a processor.
+    """
+
+    seconds: float = 0.0
+    waiting: float = 0.0
+
+
 class Kernel:
     """A running kernel. ``files`` are copied to where it runs: relative name -> path.
 
@@ -83,6 +93,7 @@ class Kernel:
         self.alive, self.undo = False, contextlib.ExitStack()
         self.room = limits.outputs  # what all cells together may still leave in the notebook
         self.waited = 0.0  # seconds of all requests in which the machine ran others instead
+        self.took = Took()  # by the last request
         self.start()
 
     # -- life ---------------------------------------------------------------------------------
@@ -228,9 +239,12 @@ class Kernel:
             raise KernelDied(what, "it had already ended")
         session = self.client.session
         message = session.msg("grader_request", {})
+        waited, start = self._waited(), time.perf_counter()
         session.send(self.shell, message, buffers=frames)
         message_id = message["header"]["msg_id"]
         reply = self._wait_for(message_id, "grader_reply", seconds, what, None)
+        whole = time.perf_counter() - start
+        self.took = Took(whole, (self._waited() - waited) / whole)
         return [bytes(buffer) for buffer in reply["buffers"]]
 
     def _wait_for(

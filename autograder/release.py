@@ -185,8 +185,8 @@ def build_solution(assignment: Assignment) -> NotebookNode:
     try:
         # one thread and fixed hashes: the outputs are the same each time. What a notebook carries
         # comes from the solved ones, not from whatever lies around this project's folder
-        settings = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        settings["CNNLAB_CARRY"] = str(PROJECT / "solutions")
+        settings = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+        settings |= {"PYTHONHASHSEED": "0", "CNNLAB_CARRY": str(PROJECT / "solutions")}
         client.execute(env={**os.environ, **settings})
     except CellExecutionError as error:
         raise BadSource(f"the solution of {assignment.name} stops:\n{error}") from None

@@ -7,6 +7,7 @@
 ``gradient_check``  numeric gradients, to compare yours with
 ``photo``           a photograph to try filters on
 ``plots``           the notebooks' pictures
+``timing``          clocks for experiments, and yardsticks to compare with
 ``training``        the training loop: stochastic gradient descent
 
 It holds no answers: no convolution, no pooling, no gradient of a layer in NumPy.

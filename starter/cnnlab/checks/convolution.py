@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnlab.checks.expect import (
     array,
+    forward_of,
     forward_works,
     gradient,
     own_forward,
@@ -162,6 +163,11 @@ def _(f):
                 "the second image is 0 everywhere: loop over all N images.",
             ),
             ([[[[1.5]], [[-9]]], [[[4.5]], [[-10]]]], "only the first channel is used."),
+            (
+                [[[[7.5]], [[8.5]]], [[[-4]], [[-9]]]],
+                "images and filters are exchanged. A product w_rows @ cols has a row for each "
+                "filter: reshape it to (F, N, H', W'), then transpose.",
+            ),
         ],
     )
 
@@ -214,7 +220,7 @@ _AVERAGED = "divided by the number of images. The loss has averaged already, if 
 
 
 def _backward(f, x, w, b, dout, **conv_param) -> list:
-    forward = own_forward(f, "conv_forward_naive")
+    forward = own_forward(f, forward_of(f))
     _, cache = parts(forward(x.copy(), w.copy(), b.copy(), conv_param), ("out", "cache"))
     return parts(f(dout.copy(), cache), _GRADIENTS)
 
@@ -224,7 +230,7 @@ def _numeric(f, x_shape, w_shape, out_shape, seed, **conv_param):
 
     Its numbers are halves and the layer is linear in each of them, so h = 0.5 makes no error.
     """
-    forward = own_forward(f, "conv_forward_naive")
+    forward = own_forward(f, forward_of(f))
     rng = np.random.default_rng(seed)
     at = {
         "x": rng.integers(-6, 7, x_shape) / 2,
@@ -250,7 +256,7 @@ def _numeric(f, x_shape, w_shape, out_shape, seed, **conv_param):
 
 @step("conv_backward_naive", "your own conv_forward_naive is there, and right")
 def _(f):
-    forward_works(f, "conv_forward_naive")
+    forward_works(f, forward_of(f))
 
 
 @step("conv_backward_naive", "three gradients, each of its own shape")
@@ -307,7 +313,7 @@ def _(f):
 
 @step("conv_backward_naive", "dout is left as it was")
 def _(f):
-    forward = own_forward(f, "conv_forward_naive")
+    forward = own_forward(f, forward_of(f))
     x, w = _images(_IMAGE), _images(_FILTER)
     _, cache = parts(forward(x, w, np.zeros(1), {"stride": 1, "pad": 1}), ("out", "cache"))
     dout = np.ones((1, 1, 5, 5))

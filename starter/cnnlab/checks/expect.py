@@ -188,6 +188,11 @@ def own_forward(f: Callable, name: str) -> Callable:
     return forward
 
 
+def forward_of(f: Callable) -> str:
+    """The name of the forward function that belongs to a backward function."""
+    return getattr(f, "__name__", "").replace("backward", "forward")
+
+
 def forward_works(f: Callable, name: str) -> None:
     """Run the first steps of the forward function's check, without showing them."""
     failure, _, _ = run_steps(own_forward(f, name), STEPS[name])
