@@ -86,7 +86,8 @@ class Session:
         if self.kernel.alive:
             try:
                 self._ask({"op": "forget"}, "the kernel")
-            except StudentError:  # nothing of this test's had been called
+            except StudentError:  # and nothing of this test's had been called
+                self.rescued("a test")
                 self.revive(calm=True)
         self.deadline = time.monotonic() + self.kernel.limits.test_seconds
 
