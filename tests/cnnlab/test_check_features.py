@@ -14,9 +14,9 @@ from cnnlab.checks.steps import STEPS
 
 @pytest.mark.parametrize("question", REFERENCES)
 def test_the_reference_passes(question, capfd):
-    start = time.perf_counter()
+    start = time.process_time()
     assert check(as_written(question, REFERENCES[question])) is None
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     shown = capfd.readouterr()
     assert shown.out.count("✓") == len(STEPS[question]) >= 4
     assert "✗" not in shown.out
