@@ -22,12 +22,12 @@ def conv_pool_step(x, w, b, conv_param, pool_param, dout):
         dw: dL/dw, shape (F, C, HH, WW)
         db: dL/db, shape (F,)
 
-    Here you call your own fast functions. This question is about time, and gives points for
-    right results only. The grader times the whole step from outside, on a grey image of 96 x 96
+    Here you call your own fast functions. This question is about time; wrong results get no points,
+    however fast they come. The grader times the whole step from outside, on a grey image of 96 x 96
     with two filters of 3 x 3 and overlapping windows of 3 x 3, against the naive layers in plain
     loops on the same image. 6 times as fast gives the first points, 10 times as fast gives all.
-    A loop over pixels, anywhere in the step, does not come that far. Without one you are far above
-    it, however plain your code is.
+    Loops over pixels do not come that far, unless a single short one is left. Without any you are
+    far above it, however plain your code is.
     x, w, b and dout are left as they were.
     """
     ### BEGIN SOLUTION

@@ -141,7 +141,60 @@ def test_single_precision_passes(question):
         result = REFERENCES[question](*args, **options)
         return tuple(map(single, result)) if isinstance(result, tuple) else single(result)
 
-    check(as_written(question, changed))
+    if question in ("im2col", "col2im"):  # whose dtype is part of the specification
+        assert "dtype float32" in message(question, changed)
+    else:
+        check(as_written(question, changed))
+
+
+def poor_param(x, w, b, conv_param):
+    out = REFERENCES["conv_forward_fast"](x, w, b, conv_param)
+    conv_param.pop("stride")
+    return out
+
+
+def swapped_filter(dout, cache):
+    """As if filters were square."""
+    x, w, b, conv_param = cache
+    if w.shape[2] != w.shape[3]:
+        w = w.swapaxes(2, 3)
+        dout = dout[..., : dout.shape[3]]
+    right = REFERENCES["conv_backward_fast"]
+    try:
+        return right(dout, (x, w, b, conv_param))
+    except ValueError:
+        return right(dout * 0, cache)
+
+
+def spoils_its_cache(dout, cache):
+    dx = REFERENCES["max_pool_backward_fast"](dout, cache)
+    cache[1][:] = np.inf
+    return dx
+
+
+def pads_after_counting(x, kernel_height, kernel_width, pad, stride):
+    _, _, H, W = x.shape
+    rows, columns = (
+        (n - k) // stride + 1 + 2 * pad for n, k in ((H, kernel_height), (W, kernel_width))
+    )
+    right = REFERENCES["im2col"](x, kernel_height, kernel_width, pad, stride)
+    if right.shape[1] == len(x) * rows * columns:
+        return right
+    return np.zeros((right.shape[0], len(x) * rows * columns))
+
+
+@pytest.mark.parametrize(
+    "question, wrong, words",
+    [
+        ("conv_forward_fast", poor_param, "conv_param['stride']"),
+        ("conv_backward_fast", swapped_filter, "filters 2 high and 3 wide"),
+        ("max_pool_backward_fast", spoils_its_cache, "changed by the first call"),
+        ("im2col", pads_after_counting, "the zeros are part of the way"),
+    ],
+)
+def test_a_slip_is_refused_and_named_and_does_no_harm_to_the_next(question, wrong, words):
+    assert words in message(question, wrong)
+    check(as_written(question, REFERENCES[question]))
 
 
 @pytest.mark.parametrize("layer", ["conv", "max_pool", "avg_pool"])

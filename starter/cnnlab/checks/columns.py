@@ -100,6 +100,29 @@ def _(f):
     )
 
 
+_PADDED_STEPS = [[0, 0, 0, 0, 6, 8], [0, 0, 0, 5, 7, 0], [0, 2, 4, 0, 0, 0], [1, 3, 0, 0, 0, 0]]
+
+
+@step("im2col", "pad 1 and stride 2 together")
+def _(f):
+    array(
+        f(_images([[1, 2, 3, 4], [5, 6, 7, 8]]), 2, 2, 1, 2),
+        _PADDED_STEPS,
+        "cols",
+        "with its frame of zeros the image has 4 rows and 6 columns: 2 places down, 3 across.",
+        shape_cause="the zeros are part of the way: (H + 2·pad − HH) // stride + 1 places.",
+    )
+
+
+@step("im2col", "cols has x's dtype")
+def _(f):
+    for dtype in (np.float32, np.float64):
+        came = np.asarray(f(_images(_IMAGE).astype(dtype), 2, 2, 1, 1)).dtype
+        if came != dtype:
+            cause = "np.empty and np.zeros make float64 unless told: dtype=x.dtype."
+            raise CheckFailed(f"cols of dtype {came}", f"{np.dtype(dtype)}, as x", cause)
+
+
 @step("im2col", "the lecture's layer: 75 rows, 1024 columns")
 def _(f):
     cols = array(
@@ -184,6 +207,25 @@ def _(f):
         "the windows start at columns 0, 2 and 4.",
         known=[([[[[1, 2, 3, 0, 0]]]], _EVERY_PIXEL)],
     )
+
+
+@step("col2im", "pad 1 and stride 2 together")
+def _(f):
+    array(
+        f(np.array(_PADDED_STEPS, dtype=float), (1, 1, 2, 4), 2, 2, 1, 2),
+        [[[[1, 2, 3, 4], [5, 6, 7, 8]]]],
+        "x",
+        "these windows lie side by side, so the image comes back: 2 places down, 3 across.",
+    )
+
+
+@step("col2im", "x has cols's dtype")
+def _(f):
+    for dtype in (np.float32, np.float64):
+        came = np.asarray(f(np.ones((1, 3), dtype), (1, 1, 1, 3), 1, 1, 0, 1)).dtype
+        if came != dtype:
+            cause = "np.zeros makes float64 unless told: dtype=cols.dtype."
+            raise CheckFailed(f"x of dtype {came}", f"{np.dtype(dtype)}, as cols", cause)
 
 
 @step("col2im", "two images, two channels")

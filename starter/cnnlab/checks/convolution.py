@@ -311,14 +311,22 @@ def _(f):
     _numeric(f, (1, 2, 5, 7), (2, 2, 3, 3), (1, 2, 3, 4), seed=2, stride=2, pad=1)
 
 
-@step("conv_backward_naive", "dout is left as it was")
+@step("conv_backward_naive", "numeric gradient: pad 0, filters 2 high and 3 wide")
+def _(f):
+    _numeric(f, (2, 2, 4, 6), (3, 2, 2, 3), (2, 3, 3, 4), seed=4, stride=1, pad=0)
+
+
+@step("conv_backward_naive", "dout, x and w are left as they were, and so is the cache")
 def _(f):
     forward = own_forward(f, forward_of(f))
     x, w = _images(_IMAGE), _images(_FILTER)
     _, cache = parts(forward(x, w, np.zeros(1), {"stride": 1, "pad": 1}), ("out", "cache"))
     dout = np.ones((1, 1, 5, 5))
-    with unchanged(dout=dout):
-        f(dout, cache)
+    with unchanged(dout=dout, x=x, w=w):
+        first = [np.array(part) for part in parts(f(dout, cache), _GRADIENTS)]
+    for name, one, two in zip(_GRADIENTS, first, parts(f(dout, cache), _GRADIENTS), strict=True):
+        cause = "something in the cache was changed by the first call: work on a copy."
+        array(two, one, f"{name} of a second call", cause, source=f"{name} of the first")
 
 
 @step("conv_forward_general", "groups 1, dilation 1: the layer that you know")
