@@ -1,39 +1,19 @@
 """The visible checks of the fast layers: references pass, typical mistakes are explained."""
 
 import functools
-import itertools
-import linecache
 import time
 
 import numpy as np
 import pytest
+from answers import Answers
 
-from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
-from autograder.questions import find_assignment
-from cnnlab.checks import CheckFailed, check
+from autograder.diagnose import MISCONCEPTIONS
+from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
 from solutions import convolution, pooling
 
-ASSIGNMENT = find_assignment("3_fast_layers")
-load_misconceptions(ASSIGNMENT.misconceptions)
-REFERENCES = ASSIGNMENT.references()
-_numbers = itertools.count()
-
-
-def as_written(question: str, answer, **others):
-    """``answer`` as a notebook's function, its neighbours right unless ``others`` has them."""
-    source = f"def {question}(*args, **options):\n    return answer(*args, **options)\n"
-    filename = f"/tmp/ipykernel_9/{next(_numbers)}.py"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    namespace = {"np": np, **REFERENCES, **others, "answer": answer}
-    exec(compile(source, filename, "exec"), namespace)
-    return namespace[question]
-
-
-def message(question: str, answer, **others) -> str:
-    with pytest.raises(CheckFailed) as failed:
-        check(as_written(question, answer, **others))
-    return " ".join(str(failed.value).split())
+ANSWERS = Answers("3_fast_layers")
+REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
 
 
 @pytest.mark.parametrize("question", REFERENCES)

@@ -5,11 +5,14 @@ import time
 
 import numpy as np
 import pytest
-from feature_answers import REFERENCES, as_written, message
+from answers import Answers
 
 from autograder.diagnose import MISCONCEPTIONS
 from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
+
+ANSWERS = Answers("1_image_features")
+REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
 
 
 @pytest.mark.parametrize("question", REFERENCES)

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
-from feature_answers import REFERENCES, as_written, message
+from answers import Answers
 
 from cnnlab.checks import check
+
+ANSWERS = Answers("1_image_features")
+REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
 
 
 def plain_hog(
