@@ -78,13 +78,20 @@ def dumps(
     return [json.dumps(tree, allow_nan=False).encode(), *buffers]
 
 
+def _no_reference(reference: dict) -> Any:
+    raise WireError("it names an object of another process")
+
+
 def loads(
-    frames: list[bytes], resolve: Callable[[dict], Any], depth: int = MAX_DEPTH + ENVELOPE
+    frames: list[bytes],
+    resolve: Callable[[dict], Any] = _no_reference,
+    depth: int = MAX_DEPTH + ENVELOPE,
 ) -> Any:
     """Read what ``dumps`` wrote. Raises WireError for anything else, without allocating much.
 
-    ``resolve(reference)`` turns the references of ``keep`` into objects. What is read can be
-    written again: nothing in it is larger, or deeper, than ``dumps`` takes.
+    ``resolve(reference)`` turns the references of ``keep`` into objects; by default there may be
+    none. What is read can be written again: nothing in it is larger, or deeper, than ``dumps``
+    takes.
     """
     if frames and len(frames[0]) > MAX_JSON:
         raise WireError(f"{len(frames[0]) / 1e6:.0f} MB of JSON, where arrays travel beside it")
