@@ -2,6 +2,7 @@
 
 import itertools
 import linecache
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from autograder.diagnose import load_misconceptions
 from autograder.questions import find_assignment
 from cnnlab.checks import CheckFailed, check
+from cnnlab.checks.steps import STEPS
 
 _numbers = itertools.count()
 
@@ -29,6 +31,16 @@ class Answers:
         namespace = {"np": np, **self.references, **others, "answer": answer}
         exec(compile(source, filename, "exec"), namespace)
         return namespace[question]
+
+    def assert_passes(self, question: str, capfd) -> None:
+        """The reference passes every step of its visible check, in little time."""
+        start = time.thread_time()
+        assert check(self.as_written(question, self.references[question])) is None
+        assert time.thread_time() - start < 2
+        shown = capfd.readouterr()
+        assert shown.out.count("✓") == len(STEPS[question]) >= 4
+        assert "✗" not in shown.out
+        assert shown.err == ""
 
     def message(self, question: str, answer, **others) -> str:
         """What its visible check says of an answer that it has to refuse."""

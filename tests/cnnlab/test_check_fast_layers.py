@@ -1,7 +1,6 @@
 """The visible checks of the fast layers: references pass, typical mistakes are explained."""
 
 import functools
-import time
 
 import numpy as np
 import pytest
@@ -18,13 +17,7 @@ REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWER
 
 @pytest.mark.parametrize("question", REFERENCES)
 def test_the_reference_passes(question, capfd):
-    start = time.thread_time()
-    assert check(as_written(question, REFERENCES[question])) is None
-    assert time.thread_time() - start < 2
-    shown = capfd.readouterr()
-    assert shown.out.count("✓") == len(STEPS[question]) >= 4
-    assert "✗" not in shown.out
-    assert shown.err == ""
+    ANSWERS.assert_passes(question, capfd)
 
 
 def test_the_names_of_the_steps_are_plain_and_of_the_fast_layers():
@@ -133,17 +126,9 @@ def poor_param(x, w, b, conv_param):
     return out
 
 
-def swapped_filter(dout, cache):
-    """As if filters were square."""
-    x, w, b, conv_param = cache
-    if w.shape[2] != w.shape[3]:
-        w = w.swapaxes(2, 3)
-        dout = dout[..., : dout.shape[3]]
-    right = REFERENCES["conv_backward_fast"]
-    try:
-        return right(dout, (x, w, b, conv_param))
-    except ValueError:
-        return right(dout * 0, cache)
+def knows_square_filters_only(dout, cache):
+    dx, dw, db = REFERENCES["conv_backward_fast"](dout, cache)
+    return dx, dw * (dw.shape[2] == dw.shape[3]), db
 
 
 def spoils_its_cache(dout, cache):
@@ -167,7 +152,7 @@ def pads_after_counting(x, kernel_height, kernel_width, pad, stride):
     "question, wrong, words",
     [
         ("conv_forward_fast", poor_param, "conv_param['stride']"),
-        ("conv_backward_fast", swapped_filter, "filters 2 high and 3 wide"),
+        ("conv_backward_fast", knows_square_filters_only, "filters 2 high and 3 wide"),
         ("max_pool_backward_fast", spoils_its_cache, "changed by the first call"),
         ("im2col", pads_after_counting, "the zeros are part of the way"),
     ],
