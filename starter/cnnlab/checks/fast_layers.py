@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnlab.checks import convolution, pooling  # noqa: F401  (their steps come first)
-from cnnlab.checks.expect import array, gradient, own_forward, parts, unchanged
+from cnnlab.checks import convolution, pooling  # noqa: F401  (pooling's steps come first)
+from cnnlab.checks.expect import array, gradient, parts, unchanged
 from cnnlab.checks.steps import STEPS, CheckFailed, Step, step
 from cnnlab.timing import plain_loop, seconds
 
@@ -31,8 +31,8 @@ def _batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @step("conv_forward_fast", "a batch of nine images")
 def _(f):
     x, w, b = _batch()
-    out, _ = parts(f(x, w, b, dict(_PARAM)), ("out", "cache"))
-    alone = [parts(f(x[n : n + 1], w, b, dict(_PARAM)), ("out", "cache"))[0] for n in range(len(x))]
+    out = convolution.out_of(f, x, w, b, **_PARAM)
+    alone = [convolution.out_of(f, x[n : n + 1], w, b, **_PARAM) for n in range(len(x))]
     array(out, np.concatenate(alone), "out", f"{_NINE}.", source="one by one")
 
 
@@ -48,13 +48,12 @@ def _(f):
 
 @step("conv_backward_fast", "a batch of nine images")
 def _(f):
-    forward = own_forward(f, "conv_forward_fast")
     x, w, b = _batch()
     dout = np.random.default_rng(6).standard_normal((9, 2, 32, 32))
 
     def gradients(first, last):
-        _, cache = parts(forward(x[first:last], w, b, dict(_PARAM)), ("out", "cache"))
-        return parts(f(dout[first:last], cache), ("dx", "dw", "db"))
+        few = slice(first, last)
+        return convolution.gradients_of(f, x[few], w, b, dout[few], **_PARAM)
 
     together, alone = gradients(0, 9), [gradients(n, n + 1) for n in range(9)]
     dx, dw, db = zip(*alone, strict=True)
