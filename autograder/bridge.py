@@ -163,12 +163,16 @@ def _set_limits(limits: dict) -> None:
 
 def main() -> None:
     limits = json.loads(sys.argv.pop(1))
+    if limits["layers"]:
+        import supplied  # beside this file too
     for name in ("work", "home"):
         shutil.copytree(os.path.join(limits["seed"], name), limits[name], dirs_exist_ok=True)
     sys.path.pop(0)  # this script's folder; IPython puts "" there, the current one
     _set_limits(limits)
     GraderKernel.largest_message = limits["message"]
     sys.meta_path.insert(0, NotHere(limits["without"]))
+    if limits["layers"]:
+        supplied.install(limits["layers"])
     # Only now into the student's folder: a file there that is called json.py may trouble the
     # student's own imports, as it does in Jupyter, but not the start of the kernel.
     app = IPKernelApp.instance(kernel_class=GraderKernel)

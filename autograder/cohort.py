@@ -29,6 +29,7 @@ from .feedback import class_page, student_page
 from .files import FULL, OF_THE_DISK, alone, write_whole
 from .gradebook import Course, record
 from .kernel import MOST_WAITED
+from .layers import carried, check_torch
 from .limits import Limits
 from .questions import PROJECT, Assignment, find_assignment
 from .results import Finding, Report
@@ -73,6 +74,7 @@ def grade_class(
     """
     if sandboxed:
         check_sandbox()
+    check_torch(carried(submissions.read_release(assignment)))
     paths = _wanted(course, assignment, students)
     limits = limits or course.limits
     result = ClassResult()
@@ -179,7 +181,8 @@ def _grader_digest(assignment: Assignment) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())
-    for package in ("numpy", "ipykernel", "ipython"):
+    supplier = ["torch"] if carried(submissions.read_release(assignment)) else []
+    for package in ("numpy", "ipykernel", "ipython", *supplier):
         digest.update(importlib.metadata.version(package).encode())
     return digest.hexdigest()
 

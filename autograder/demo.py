@@ -78,14 +78,28 @@ def misconception_source(assignment: Assignment, question: str, name: str) -> st
     )
     if not used:
         return re.sub(rf"^(def|class) {name}\b", rf"\1 {question}", source, count=1)
-    references = assignment.references()
-    parts = [function_source(Path(inspect.getsourcefile(references[f])), f) for f in used]
-    parts.append(
-        "from types import SimpleNamespace\nreference = SimpleNamespace("
-        + ", ".join(f"{f}={f}" for f in used)
-        + ")"
+    return f"{_right_ones(assignment, used)}\n\n\n{source}\n\n{question} = {name}\n"
+
+
+def _right_ones(assignment: Assignment, names: list[str]) -> str:
+    """Code that makes ``reference``, with these references and those that they call themselves.
+
+    Inside a function: the notebook's own functions of these names are not touched, nor called.
+    """
+    references, sources, wanted = assignment.references(), {}, list(names)
+    while wanted:
+        name = wanted.pop()
+        if name not in sources:
+            sources[name] = function_source(Path(inspect.getsourcefile(references[name])), name)
+            called = {n.id for n in ast.walk(ast.parse(sources[name])) if isinstance(n, ast.Name)}
+            wanted += sorted(called & references.keys())
+    body = "\n\n".join(textwrap.indent(source, "    ") for source in sources.values())
+    names = ", ".join(f"{name}={name}" for name in sources)
+    return (
+        "from types import SimpleNamespace\n\n\n"
+        f"def right_ones():\n{body}\n\n    return SimpleNamespace({names})\n\n\n"
+        "reference = right_ones()"
     )
-    return "\n\n\n".join([*parts, source, f"{question} = {name}\n"])
 
 
 # -- the class --------------------------------------------------------------------------------

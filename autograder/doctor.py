@@ -10,8 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from .errors import NoSandbox
+from .errors import GraderError, NoSandbox
+from .layers import Layers, carried
+from .limits import Limits
+from .questions import Assignment, find_assignments
 from .sandbox import check_sandbox
+from .submission import read_release
 
 PACKAGES = ("numpy", "matplotlib", "nbgrader", "jupytext", "ipykernel", "pytest", "cnnlab")
 
@@ -58,7 +62,6 @@ def _sandbox() -> Finding:
 
 def _kernel() -> Finding:
     from .kernel import Kernel
-    from .limits import Limits
 
     try:
         with Kernel(Limits()) as kernel:
@@ -71,14 +74,30 @@ def _kernel() -> Finding:
 
 
 def _torch() -> Finding:
+    """Whether the layers that assignments carry from earlier ones can be supplied."""
     try:
-        return Finding("ok", "torch", importlib.metadata.version("torch"))
+        version = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
-        return Finding(
-            "note",
-            "torch",
-            "not installed. Only make test and 5_gpu need it: pip install -c constraints.txt torch",
-        )
+        return _no_torch([a.name for a in find_assignments().values() if _carries(a)])
+    try:
+        Layers(("relu_forward",), Limits()).close()
+    except NoSandbox:  # which is told elsewhere
+        return Finding("ok", "torch", version)
+    except GraderError as error:
+        return Finding("bad", "torch", f"{version}, but it cannot supply layers: {error}")
+    return Finding("ok", "torch", f"{version}: supplies the layers that assignments carry")
+
+
+def _no_torch(carrying: list[str]) -> Finding:
+    what = f"Grading {', '.join(carrying)} needs it: their layers of earlier assignments. "
+    todo = "Run: pip install -c constraints.txt torch"
+    if carrying:
+        return Finding("bad", "torch", f"not installed. {what}{todo}")
+    return Finding("note", "torch", f"not installed. Only make test and 5_gpu need it. {todo}")
+
+
+def _carries(assignment: Assignment) -> bool:
+    return assignment.release.exists() and bool(carried(read_release(assignment)))
 
 
 def _gpu() -> Finding:

@@ -104,6 +104,15 @@ class NoSandbox(GraderError):
         )
 
 
+class NoTorch(GraderError):
+    def __init__(self, names):
+        super().__init__(
+            f"This assignment carries layers of earlier ones ({', '.join(names)}). The grader "
+            "supplies them, by torch, and torch is not installed here. Install it, and grade "
+            "again:\n    pip install -c constraints.txt torch"
+        )
+
+
 class BadLimit(GraderError):
     """A limit that does not exist, or a value that it cannot have."""
 

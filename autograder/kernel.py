@@ -21,6 +21,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool
 
 from .errors import GraderError, KernelDied, OverLimit, TimedOut
+from .layers import Layers
 from .limits import Limits
 from .outputs import Outputs
 from .sandbox import Scratch, check_sandbox, kernel_spec
@@ -43,10 +44,11 @@ class SandboxKernelManager(KernelManager):
     scratch = AnyTrait()
     limits = AnyTrait()
     sandboxed = Bool(True)
+    door = AnyTrait()
 
     @property
     def kernel_spec(self):
-        return kernel_spec(self.scratch, self.limits, self.sandboxed)
+        return kernel_spec(self.scratch, self.limits, self.sandboxed, self.door)
 
 
 @dataclass
@@ -60,17 +62,38 @@ class CellRun:
     outputs: list[Any] = field(default_factory=list)
 
 
-class Kernel:
-    """A running kernel. ``files`` are copied to where it runs: relative name -> path."""
+@dataclass(frozen=True)
+class Took:
+    """How long a request took, from outside, and in which share of that time the kernel's main
+    thread stood in the queue for a processor.
+    """
 
-    def __init__(self, limits: Limits, *, sandboxed: bool = True, files: dict[str, Path] = ()):
+    seconds: float = 0.0
+    waiting: float = 0.0
+
+
+class Kernel:
+    """A running kernel. ``files`` are copied to where it runs: relative name -> path.
+
+    ``layers`` supplies what the assignment carries from earlier ones.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        sandboxed: bool = True,
+        files: dict[str, Path] = (),
+        layers: Layers | None = None,
+    ):
         if sandboxed:
             check_sandbox()
         self.limits = self.limits_at_start = limits
-        self.sandboxed, self.files = sandboxed, dict(files)
+        self.sandboxed, self.files, self.layers = sandboxed, dict(files), layers
         self.alive, self.undo = False, contextlib.ExitStack()
         self.room = limits.outputs  # what all cells together may still leave in the notebook
         self.waited = 0.0  # seconds of all requests in which the machine ran others instead
+        self.took = Took()  # by the last request
         self.start()
 
     # -- life ---------------------------------------------------------------------------------
@@ -91,6 +114,7 @@ class Kernel:
                 scratch=self.scratch,
                 limits=self.limits_at_start,
                 sandboxed=self.sandboxed,
+                door=None if self.layers is None else self.layers.door,
                 context=context,
                 transport="ipc",
                 ip=str(self.scratch.sockets / "k"),
@@ -215,9 +239,12 @@ class Kernel:
             raise KernelDied(what, "it had already ended")
         session = self.client.session
         message = session.msg("grader_request", {})
+        waited, start = self._waited(), time.perf_counter()
         session.send(self.shell, message, buffers=frames)
         message_id = message["header"]["msg_id"]
         reply = self._wait_for(message_id, "grader_reply", seconds, what, None)
+        whole = time.perf_counter() - start
+        self.took = Took(whole, (self._waited() - waited) / whole)
         return [bytes(buffer) for buffer in reply["buffers"]]
 
     def _wait_for(
@@ -235,6 +262,8 @@ class Kernel:
                 self._kill()
                 raise OverLimit(what, breach)
             poller.poll(100)
+            if self.layers is not None:
+                self.layers.keep_up()
             self._read_outputs(message_id, outputs, until=deadline)
             message = self._receive(self.shell, 0)
             if message is not None and _answers(message, message_id):
@@ -259,7 +288,8 @@ class Kernel:
                 self.client.session.send(self.client.control_channel.socket, "interrupt_request")
 
     def _waited(self) -> float:
-        return 0.0 if self.watchdog is None else self.watchdog.waited()
+        kernel = 0.0 if self.watchdog is None else self.watchdog.waited()
+        return kernel + (0.0 if self.layers is None else self.layers.waited())
 
     def has_company(self) -> bool:
         """Whether cells have left something running, as far as that can be seen."""

@@ -18,6 +18,7 @@ from .errors import BadLimit, BadSource, UnknownAssignment
 from .limits import PER_QUESTION, Limits
 
 PROJECT = Path(__file__).resolve().parent.parent
+SKIP = "skip-execution"  # the tag of demonstrations, which the grader does not run
 
 
 def question(

@@ -31,8 +31,9 @@ from nbgrader.preprocessors import (
 
 from .errors import BadSource, GraderError
 from .feedback import number
-from .questions import PROJECT, Assignment, Question, imported_reference
-from .runner import SKIP, Graded, grade_file
+from .layers import carried
+from .questions import PROJECT, SKIP, Assignment, Question, imported_reference
+from .runner import Graded, grade_file
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -174,6 +175,7 @@ def build_release(assignment: Assignment) -> NotebookNode:
     notebook, resources = read_source(assignment), {}
     for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
         notebook, resources = step().preprocess(notebook, resources)
+    carried(notebook)  # a name that cannot be supplied fails here, and not when a class is graded
     return notebook
 
 
@@ -194,9 +196,11 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         resources={"metadata": {"path": str(PROJECT)}},
     )
     try:
-        # one thread, fixed hashes, no bars with times: the outputs are the same each time
-        fixed = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
-        client.execute(env={**os.environ, **fixed})
+        # one thread, fixed hashes, no bars with times: the outputs are the same each time. What a
+        # notebook carries comes from the solved ones, not from whatever lies around this project
+        settings = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TQDM_DISABLE"), "1")
+        settings |= {"PYTHONHASHSEED": "0", "CNNLAB_CARRY": str(PROJECT / "solutions")}
+        client.execute(env={**os.environ, **settings})
     except CellExecutionError as error:
         raise BadSource(f"the solution of {assignment.name} stops:\n{error}") from None
     notebook.metadata = nbformat.from_dict(

@@ -175,8 +175,9 @@ def _joined_again(
         before = result[-1] if result else None
         joined = before and _continuation(before, cell, reader)
         if joined:
-            result[-1] = {**before, "source": joined}
-            name = before["grade_id"] if before["grade_id"] in answers else None
+            mark = before["grade_id"] or cell["grade_id"]
+            result[-1] = {**before, "source": joined, "grade_id": mark}
+            name = mark if mark in answers else None
             text = "A cell that was split in the middle of a function was joined again"
             findings.append(Finding("repaired", text + (f": {name}." if name else "."), name))
         else:
@@ -188,7 +189,7 @@ def _continuation(first: dict, second: dict, reader: _Reader) -> str | None:
     """Both cells' source, if the second cannot be anything but the rest of the first."""
     if (first["cell_type"], second["cell_type"]) != ("code", "code"):
         return None
-    if second["grade_id"] not in (None, first["grade_id"]):
+    if second["grade_id"] is not None and first["grade_id"] not in (None, second["grade_id"]):
         return None
     if not re.match(r"(?:[ \t]*\n)*[ \t]+[^\s#]", second["source"]):
         return None  # it is not indented

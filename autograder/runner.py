@@ -17,15 +17,15 @@ from .diagnose import MISCONCEPTIONS, diagnose, hint, load_misconceptions
 from .errors import BadSubmission, StudentError, StudentRaised, TimedOut, UnreadableResult
 from .feedback import question_html, question_text
 from .kernel import CellRun, Kernel
+from .layers import Layers, carried
 from .limits import Limits
 from .plugin import HiddenTests, QuestionRun
-from .questions import Assignment, Question, find_assignments
+from .questions import SKIP, Assignment, Question, find_assignments
 from .restore import without_magics
 from .results import Finding, QuestionResult, Report
 from .student import Session
 from .submission import Submission
 
-SKIP = "skip-execution"  # the tag of demonstrations, which the grader does not run
 DEFINITIONS = (
     *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
     *(ast.Assign, ast.AnnAssign),
@@ -91,6 +91,7 @@ class _Walk:
     limits: Limits
     sandboxed: bool
     kernel: Kernel | None = None
+    layers: Layers | None = None
     results: list[QuestionResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     grader_errors: list[str] = field(default_factory=list)
@@ -110,8 +111,17 @@ class _Walk:
         questions = {q.grade_cell: q for q in self.assignment.questions}
         own = [self.limits.but(q.limits or {}) for q in self.assignment.questions]
         roomiest = replace(self.limits, memory=max(limits.memory for limits in own))
+        names = carried(released)  # as the release has them: a submission cannot ask for more
+        if names:
+            with self._timed("layers start"):
+                self.layers = Layers(names, roomiest, sandboxed=self.sandboxed)
         with self._timed("kernel start"):
-            self.kernel = Kernel(roomiest, sandboxed=self.sandboxed, files=self.submission.files)
+            self.kernel = Kernel(
+                roomiest,
+                sandboxed=self.sandboxed,
+                files=self.submission.files,
+                layers=self.layers,
+            )
         self.kernel.hold_to(self.limits)
         self.session = Session(
             self.kernel, self._revive, why_undefined=self.why_undefined, rescued=self._rescued
@@ -133,9 +143,13 @@ class _Walk:
                     self._run_cell(cell, grade_id)
 
     def close(self) -> None:
-        if self.kernel is not None:
-            with self._timed("kernel stop"):
-                self.kernel.close()
+        with self._timed("kernel stop"):
+            try:
+                if self.kernel is not None:
+                    self.kernel.close()
+            finally:
+                if self.layers is not None:
+                    self.layers.close()
 
     @contextlib.contextmanager
     def _timed(self, name: str) -> Iterator[None]:

@@ -24,6 +24,8 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -36,7 +38,7 @@ from .limits import Limits
 from .questions import PROJECT
 
 SCRATCH = "cnnlab-scratch-"  # how the names of our temporary folders begin
-BRIDGE_FILES = ("bridge.py", "wire.py")
+BRIDGE_FILES = ("bridge.py", "supplied.py", "wire.py")
 SETTINGS = (  # in /proc
     *("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "dynamic_debug"),
     "pressure",
@@ -44,7 +46,15 @@ SETTINGS = (  # in /proc
 OPEN_FILES = 512  # of one process: what lies in pipes and sockets is memory too
 
 
-def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool) -> str:
+@dataclass(frozen=True)
+class Door:
+    """Where a kernel finds the layers that the grader supplies: the socket, and their names."""
+
+    socket: Path
+    names: tuple[str, ...]
+
+
+def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool, door: Door | None) -> str:
     """What the bridge has to know, as JSON."""
     work, home = scratch.inside(sandboxed)
     return json.dumps(
@@ -59,6 +69,9 @@ def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool) -> str:
             "message": limits.message,
             "cpu_seconds": int(limits.notebook_seconds),
             "without": limits.without,
+            "layers": None
+            if door is None
+            else {"socket": str(door.socket), "names": door.names, "message": limits.message},
         }
     )
 
@@ -71,7 +84,7 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self.root, self._held = held_folder(SCRATCH, _temporary())
+        self.root, self._held = held_folder(SCRATCH, temporary_folder())
         try:
             self._fill()
         except BaseException:  # Ctrl-C too
@@ -101,18 +114,18 @@ class Scratch:
 
     def remove(self) -> None:
         """Delete it all, and let go of it."""
-        _delete(self.root)
+        delete(self.root)
         if self._held is not None:
             os.close(self._held)
             self._held = None
 
 
-def _temporary() -> Path:
+def temporary_folder() -> Path:
     """Unix sockets have paths of at most 107 bytes, so this is /tmp, whatever TMPDIR says."""
     return Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir())
 
 
-def _delete(folder: Path) -> None:
+def delete(folder: Path) -> None:
     """Delete it all, however deep, and though a dying process may still write to it."""
     for _ in range(50):
         # rm, because shutil.rmtree recurses, and a student can nest more folders than that
@@ -129,11 +142,11 @@ def remove_leftovers() -> int:
     A folder that somebody holds belongs to a living grader, and stays.
     """
     removed = 0
-    for folder in _temporary().glob(f"{SCRATCH}*"):
+    for folder in temporary_folder().glob(f"{SCRATCH}*"):
         with left_over(folder) as ours:
             if ours:
                 _end_what_runs_in(folder)
-                _delete(folder)
+                delete(folder)
                 removed += 1
     return removed
 
@@ -163,7 +176,7 @@ def _matplotlib_cache() -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # a read-only home: make one for this run
-        folder, _ = held_folder(SCRATCH, _temporary())
+        folder, _ = held_folder(SCRATCH, temporary_folder())
     subprocess.run(
         [sys.executable, "-c", "import matplotlib.font_manager"],
         env={**os.environ, "MPLCONFIGDIR": str(folder)},
@@ -253,9 +266,19 @@ def _mounts(without: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def bubblewrap_command(
-    command: list[str], scratch: Scratch, limits: Limits, environment: dict[str, str]
+    command: list[str],
+    limits: Limits,
+    environment: dict[str, str],
+    *,
+    readable: Iterable[Path] = (),
+    writable: Iterable[Path] = (),
+    own: Iterable[Path] = (),
 ) -> list[str]:
-    """The command that runs ``command`` locked in."""
+    """The command that runs ``command`` locked in.
+
+    It sees the folders ``readable`` and ``writable`` of this machine's, besides Python's and the
+    system's; ``own`` are made on its disk in memory.
+    """
     args = [
         _bubblewrap(),
         "--unshare-all",
@@ -279,12 +302,13 @@ def bubblewrap_command(
         "--remount-ro",
         "/dev",
     ]
-    work, home = scratch.inside(sandboxed=True)
-    args += ["--dir", str(work), "--dir", str(home)]
-    args += ["--bind", str(scratch.sockets), str(scratch.sockets)]
-    for folder in (scratch.bridge, scratch.seed):
+    for folder in own:
+        args += ["--dir", str(folder)]
+    for folder in writable:
+        args += ["--bind", str(folder), str(folder)]
+    for folder in readable:
         args += ["--ro-bind", str(folder), str(folder)]
-    args += ["--remount-ro", "/", "--chdir", str(home), "--clearenv"]
+    args += ["--remount-ro", "/", "--chdir", environment["HOME"], "--clearenv"]
     for name, value in environment.items():
         args += ["--setenv", name, value]
     return [*args, "--", *command]
@@ -294,9 +318,8 @@ def _disk(folder: str, limits: Limits) -> list[str]:
     return ["--size", str(limits.disk), "--tmpfs", folder]
 
 
-def kernel_environment(scratch: Scratch, sandboxed: bool) -> dict[str, str]:
-    """All that the kernel's environment holds: nothing of the grader's own gets in."""
-    home = scratch.inside(sandboxed)[1]
+def environment_of(home: Path) -> dict[str, str]:
+    """All that the environment in a sandbox holds: nothing of the grader's own gets in."""
     return {
         "PATH": f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin",
         "HOME": str(home),
@@ -421,12 +444,20 @@ class SandboxProvisioner(LocalProvisioner):
     inside: int | None = None
 
     async def pre_launch(self, **kwargs):
-        scratch: Scratch = self.parent.scratch
+        manager, scratch = self.parent, self.parent.scratch
         kwargs = await super().pre_launch(**kwargs)
-        environment = kernel_environment(scratch, self.parent.sandboxed)
-        if self.parent.sandboxed:
+        work, home = scratch.inside(manager.sandboxed)
+        environment = environment_of(home)
+        if manager.sandboxed:
+            readable = [scratch.bridge, scratch.seed]
+            readable += [] if manager.door is None else [manager.door.socket.parent]
             kwargs["cmd"] = bubblewrap_command(
-                kwargs["cmd"], scratch, self.parent.limits, environment
+                kwargs["cmd"],
+                manager.limits,
+                environment,
+                readable=readable,
+                writable=[scratch.sockets],
+                own=[work, home],
             )
         kwargs["env"] = environment
         # nothing of the grader's own: through an inherited terminal or log a kernel could write
@@ -437,32 +468,56 @@ class SandboxProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd, **kwargs):
         if not self.parent.sandboxed:
             return await super().launch_kernel(cmd, **kwargs)
-        about, tell = _pipe()
-        with open(about, "rb") as about_it, contextlib.ExitStack() as given:
-            given.callback(os.close, tell)
-            options, handles = ["--info-fd", str(tell)], [tell]
-            filter_ = seccomp_filter()
-            if filter_ is not None:
-                given.callback(os.close, filter_)
-                options += ["--seccomp", str(filter_)]
-                handles.append(filter_)
-            launched = await super().launch_kernel(
-                [cmd[0], *options, *cmd[1:]], **kwargs, pass_fds=handles
-            )
-            given.close()  # else the next line would wait for ourselves
-            with contextlib.suppress(ValueError, KeyError):  # it did not start: the kernel says so
-                self.inside = int(json.loads(about_it.read())["child-pid"])
+        with Reins() as reins:
+            command = [cmd[0], *reins.options, *cmd[1:]]
+            launched = await super().launch_kernel(command, **kwargs, pass_fds=reins.handles)
+            self.inside = reins.inside()
         return launched
 
 
-def kernel_spec(scratch: Scratch, limits: Limits, sandboxed: bool) -> KernelSpec:
+class Reins:
+    """What bubblewrap is given beside its command: the filter, and where to tell of its child.
+
+    ``options`` come first among its arguments, ``handles`` are passed on to it. After it has been
+    started, ``inside()`` is the process that holds the sandbox, as this machine numbers it; None if
+    it did not start.
+    """
+
+    def __enter__(self) -> Reins:
+        self._given = contextlib.ExitStack()
+        about, tell = _pipe()
+        self._about = open(about, "rb")
+        self._given.callback(os.close, tell)
+        self.options, self.handles = ["--info-fd", str(tell)], [tell]
+        filter_ = seccomp_filter()
+        if filter_ is not None:
+            self._given.callback(os.close, filter_)
+            self.options += ["--seccomp", str(filter_)]
+            self.handles.append(filter_)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._given.close()
+        self._about.close()
+
+    def inside(self) -> int | None:
+        self._given.close()  # else the next line would wait for ourselves
+        try:
+            return int(json.loads(self._about.read())["child-pid"])
+        except (ValueError, KeyError):
+            return None
+
+
+def kernel_spec(
+    scratch: Scratch, limits: Limits, sandboxed: bool, door: Door | None = None
+) -> KernelSpec:
     """How to start the kernel: this Python, the bridge, no history file."""
     return KernelSpec(
         argv=[
             sys.executable,
             "-s",
             str(scratch.bridge / "bridge.py"),
-            for_kernel(limits, scratch, sandboxed),
+            for_kernel(limits, scratch, sandboxed, door),
             "-f",
             "{connection_file}",
             "--HistoryManager.enabled=False",

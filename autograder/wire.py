@@ -23,6 +23,7 @@ MAX_ITEMS = 100_000
 MAX_TEXT = 10_000
 MAX_JSON = 1 << 20  # bytes; parsed, it takes up to thirty times as much
 MAX_INT = 2**63
+MAX_DIGITS, MAX_FRAMES = 3, 200  # of a message through a connection
 ENVELOPE = 2  # levels of what was sent: the bridge's own dict around it, a short row inside it
 SHALLOW = 1  # a result's own items come back as values; what lies deeper stays behind a Handle,
 SMALL = 16  # but for short rows of plain numbers: a shape is a value wherever it is
@@ -82,13 +83,20 @@ def dumps(
     return [json.dumps(tree, allow_nan=False).encode(), *buffers]
 
 
+def _no_reference(reference: dict) -> Any:
+    raise WireError("it names an object of another process")
+
+
 def loads(
-    frames: list[bytes], resolve: Callable[[dict], Any], depth: int = MAX_DEPTH + ENVELOPE
+    frames: list[bytes],
+    resolve: Callable[[dict], Any] = _no_reference,
+    depth: int = MAX_DEPTH + ENVELOPE,
 ) -> Any:
     """Read what ``dumps`` wrote. Raises WireError for anything else, without allocating much.
 
-    ``resolve(reference)`` turns the references of ``keep`` into objects. What is read can be
-    written again: nothing in it is larger, or deeper, than ``dumps`` takes.
+    ``resolve(reference)`` turns the references of ``keep`` into objects; by default there may be
+    none. What is read can be written again: nothing in it is larger, or deeper, than ``dumps``
+    takes.
     """
     if frames and len(frames[0]) > MAX_JSON:
         raise WireError(f"{len(frames[0]) / 1e6:.0f} MB of JSON, where arrays travel beside it")
@@ -97,6 +105,27 @@ def loads(
     except (ValueError, IndexError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
     return _from_tree(tree, dict(enumerate(frames[1:])), resolve, depth)
+
+
+def send(connection: Any, frames: list[bytes]) -> None:
+    """Send frames through a ``multiprocessing.connection.Connection``, which carries bytes."""
+    connection.send_bytes(str(len(frames)).encode())
+    for frame in frames:
+        connection.send_bytes(frame)
+
+
+def receive(connection: Any, most: int) -> list[bytes]:
+    """The next frames, of at most that many bytes together. Raises EOFError or OSError.
+
+    After an error the connection is good for nothing: what comes next may be the rest of a frame.
+    """
+    count = connection.recv_bytes(MAX_DIGITS)
+    if not (count.isdigit() and int(count) <= MAX_FRAMES):
+        raise OSError("not the number of frames")
+    frames: list[bytes] = []
+    for _ in range(int(count)):
+        frames.append(connection.recv_bytes(max(0, most - sum(map(len, frames)))))
+    return frames
 
 
 def _refuse(obj: Any) -> dict:

@@ -9,10 +9,12 @@ What differs from fast_convolution, and needs more lines:
 - Where windows do not overlap, col2im has nothing to add up: it is a copy.
 """
 
+import threading
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .bands import add_padded, copy_padded, cut, new_lock, share
+from .bands import add_padded, copy_padded, cut, share
 
 NUMBERS = 2**19  # in the column matrix of a band: two megabytes of float32
 
@@ -109,7 +111,7 @@ def backward(dout, x, w, conv_param, threads, dtype):
     plan = Plan(x.shape, w.shape, conv_param, dtype)
     w_columns = np.ascontiguousarray(w.reshape(plan.F, -1).T, dtype)
     dx = np.empty(x.shape, dtype) if plan.is_pixelwise else np.zeros(x.shape, dtype)
-    lock = new_lock()
+    lock = threading.Lock()
 
     def work(bands):
         dw_rows = np.zeros((plan.F, plan.weights + 1), dtype)

@@ -6,7 +6,6 @@ A *band* is a few rows of a few images. Here is what the layers of fastest_layer
 import functools
 import itertools
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 
@@ -86,7 +85,3 @@ def _overlap(padded, x, first, pad):
         (slice(top, bottom), slice(left, right)),
         (slice(top + first, bottom + first), slice(left - pad, right - pad)),
     )
-
-
-def new_lock():
-    return threading.Lock()

@@ -21,12 +21,13 @@ et al. (arXiv:1803.10986).
 """
 
 import functools
+import threading
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.polynomial import polynomial
 
-from .bands import add_padded, copy_padded, cut, new_lock, share
+from .bands import add_padded, copy_padded, cut, share
 
 # Values at as many of these as are needed, and at infinity. Small numbers, with each its inverse,
 # the sign changed: that rounds least.
@@ -178,7 +179,7 @@ def backward(dout, x, w, pad, m, threads, dtype):
     plan = Plan(x.shape, w.shape, pad, m, dtype)
     U = plan.filters(w)
     dx = np.zeros(x.shape, dtype)
-    lock = new_lock()
+    lock = threading.Lock()
 
     def work(bands):
         dU = np.zeros_like(U)

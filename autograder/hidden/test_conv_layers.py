@@ -5,19 +5,21 @@ fails for a function that returns zeros, a constant or its input, and each needs
 the test before it, so that the share of passed tests says how far the work has come.
 """
 
-import numpy as np
 import pytest
 
 from autograder.compare import assert_close, assert_equal_int, assert_equal_ints, unpack
 from autograder.errors import StudentRaised, WrongAnswer
-from autograder.hidden.inputs import SINGLE, assert_unchanged, own_cache
+from autograder.hidden.layers import (
+    ConvBackward,
+    ConvForward,
+    MaxPoolBackward,
+    MaxPoolForward,
+    PoolBackward,
+    PoolForward,
+    draw_layer,
+)
 from autograder.questions import question
 from solutions import arithmetic, convolution, pooling
-
-# A backward pass by numeric differences is no backward pass. So far from zero, small steps drown in
-# rounding; and loops over the lecture's image, twice for each of its numbers, take minutes.
-LECTURE, FAR = (3, 32, 32), 1e7
-
 
 # --- the lecture's arithmetic ---------------------------------------------------------------------
 
@@ -171,249 +173,40 @@ class TestReceptiveField:
         )
 
 
-# --- convolution ----------------------------------------------------------------------------------
-
-
-def draw_layer(rng, x_shape, w_shape, *, bias=True, dtype=np.float64):
-    """Random images, filters and biases."""
-    x = rng.standard_normal(x_shape).astype(dtype)
-    w = rng.standard_normal(w_shape).astype(dtype)
-    b = rng.uniform(1, 2, w_shape[0]).astype(dtype) if bias else np.zeros(w_shape[0], dtype)
-    return x, w, b
+# --- the layers -----------------------------------------------------------------------------------
 
 
 @question("conv_forward_naive", points=6)
-class TestConvForwardNaive:
-    def check(self, student, x, w, b, stride, pad, **tolerance):
-        param = {"stride": stride, "pad": pad}
-        expected, _ = convolution.conv_forward_naive(x, w, b, param)
-        out, _ = unpack(student.conv_forward_naive(x, w, b, param), "out", "cache")
-        assert_close(out, expected, name="out", **tolerance)
-
-    @pytest.mark.parametrize(
-        "x_shape, w_shape, bias",
-        [
-            pytest.param((1, 1, 5, 5), (1, 1, 3, 3), False, id="one filter, one channel, no bias"),
-            pytest.param((2, 3, 6, 6), (4, 3, 3, 3), True, id="many of each, with biases"),
-        ],
-    )
-    def test_slides(self, student, rng, x_shape, w_shape, bias):
-        """stride 1 and no padding"""
-        self.check(student, *draw_layer(rng, x_shape, w_shape, bias=bias), stride=1, pad=0)
-
-    @pytest.mark.parametrize(
-        "hw, kernel, stride, pad",
-        [
-            pytest.param((5, 5), (3, 3), 1, 1, id="pad 1"),
-            pytest.param((7, 7), (3, 3), 2, 0, id="stride 2"),
-            pytest.param((5, 9), (3, 3), 2, 2, id="stride 2, pad 2, images that are not square"),
-            pytest.param((8, 5), (2, 5), 1, 2, id="pad 2, filters that are not square"),
-            pytest.param((7, 4), (1, 1), 3, 0, id="1x1 filters, stride 3: gaps between windows"),
-        ],
-    )
-    def test_strides_and_pads(self, student, rng, hw, kernel, stride, pad):
-        """stride and padding"""
-        self.check(student, *draw_layer(rng, (2, 3, *hw), (4, 3, *kernel)), stride, pad)
-
-    def test_leaves_its_inputs_alone(self, student, rng):
-        """images in single precision, which are left as they were"""
-        x, w, b = draw_layer(rng, (2, 3, 5, 6), (4, 3, 3, 2), dtype=np.float32)
-        param = {"stride": 2, "pad": 1}
-        expected, _ = convolution.conv_forward_naive(x, w, b, param)
-        held = {"x": student.put(x), "w": student.put(w), "b": student.put(b)}
-        out, _ = unpack(student.conv_forward_naive(*held.values(), param), "out", "cache")
-        assert_close(out, expected, name="out", **SINGLE)
-        for (name, handle), before in zip(held.items(), (x, w, b), strict=True):
-            assert_unchanged(student.get(handle), before, name)
+class TestConvForwardNaive(ConvForward):
+    name, reference = "conv_forward_naive", staticmethod(convolution.conv_forward_naive)
 
 
 @question("conv_backward_naive", points=8)
-class TestConvBackwardNaive:
-    def gradients(self, student, rng, hw, kernel, stride, pad):
-        """The student's gradients of a random layer, by name, and the right ones."""
-        x, w, b = draw_layer(rng, (2, 3, *hw), (4, 3, *kernel))
-        param = {"stride": stride, "pad": pad}
-        out, right_cache = convolution.conv_forward_naive(x, w, b, param)
-        dout = rng.standard_normal(out.shape)
-        args = (x, w, b, param)
-        cache = own_cache(student, "conv_forward_naive", *args, otherwise=args)
-        names = ("dx", "dw", "db")
-        actual = unpack(student.conv_backward_naive(dout, cache), *names)
-        expected = convolution.conv_backward_naive(dout, right_cache)
-        return dict(zip(names, actual, strict=True)), dict(zip(names, expected, strict=True))
-
-    @pytest.mark.parametrize(
-        "hw, kernel, stride, pad",
-        [
-            pytest.param((5, 5), (3, 3), 1, 1, id="stride 1, pad 1"),
-            pytest.param((5, 5), (3, 3), 1, 0, id="stride 1, no padding"),
-            pytest.param((7, 5), (3, 3), 2, 1, id="stride 2, pad 1, images that are not square"),
-            pytest.param((5, 8), (3, 2), 1, 2, id="pad 2, filters that are not square"),
-            pytest.param((7, 4), (1, 1), 3, 0, id="1x1 filters, stride 3: gaps between windows"),
-        ],
-    )
-    def test_dx(self, student, rng, hw, kernel, stride, pad):
-        """dx, the gradient of the images"""
-        actual, expected = self.gradients(student, rng, hw, kernel, stride, pad)
-        assert_close(actual["dx"], expected["dx"], name="dx")
-
-    @pytest.mark.parametrize(
-        "hw, kernel, stride, pad",
-        [
-            pytest.param((5, 5), (3, 3), 1, 0, id="stride 1, no padding"),
-            pytest.param((5, 9), (3, 5), 2, 2, id="stride 2, pad 2, nothing is square"),
-        ],
-    )
-    def test_dw(self, student, rng, hw, kernel, stride, pad):
-        """dw, the gradient of the filters"""
-        actual, expected = self.gradients(student, rng, hw, kernel, stride, pad)
-        assert_close(actual["dw"], expected["dw"], name="dw")
-
-    def test_db(self, student, rng):
-        """db, the gradient of the biases"""
-        actual, expected = self.gradients(student, rng, (5, 6), (3, 2), 1, 1)
-        assert_close(actual["db"], expected["db"], name="db")
-
-    def test_derived(self, student, rng):
-        """an image of the lecture's size whose numbers are large: differences will not do"""
-        x, w, b = draw_layer(rng, (1, *LECTURE), (1, 3, 3, 3))
-        x += FAR
-        param = {"stride": 1, "pad": 1}
-        out, right_cache = convolution.conv_forward_naive(x, w, b, param)
-        dout = rng.standard_normal(out.shape)
-        cache = own_cache(student, "conv_forward_naive", x, w, b, param, otherwise=right_cache)
-        dx, dw, _ = unpack(student.conv_backward_naive(dout, cache), "dx", "dw", "db")
-        right_dx, right_dw, _ = convolution.conv_backward_naive(dout, right_cache)
-        assert_close(dx, right_dx, name="dx")
-        assert_close(dw, right_dw, name="dw")
-
-
-# --- pooling --------------------------------------------------------------------------------------
-
-
-def draw_images(rng, hw, *, low=-1.0, high=1.0, dtype=np.float64):
-    """Random images (2, 3, H, W) in which no two numbers are alike: maxima are never tied."""
-    shape = (2, 3, *hw)
-    size = int(np.prod(shape))
-    ranks = (rng.permutation(size) + 0.5) / size
-    return (low + (high - low) * ranks).reshape(shape).astype(dtype)
-
-
-def pool_param(window, stride):
-    return {"pool_height": window[0], "pool_width": window[1], "stride": stride}
-
-
-POOLS = pytest.mark.parametrize(
-    "hw, window, stride",
-    [
-        pytest.param((6, 6), (2, 2), 2, id="2x2, stride 2"),
-        pytest.param((5, 5), (3, 3), 1, id="3x3, stride 1: they overlap"),
-        pytest.param((7, 4), (1, 1), 3, id="1x1, stride 3: there are gaps"),
-        pytest.param((4, 8), (2, 4), 2, id="2x4, stride 2: they are not square"),
-        pytest.param((9, 5), (5, 3), 2, id="5x3, stride 2: not square, and they overlap"),
-    ],
-)
-
-
-def check_pool_forward(student, function, reference, x, param, **tolerance):
-    expected, _ = reference(x, param)
-    out, _ = unpack(getattr(student, function)(x, param), "out", "cache")
-    assert_close(out, expected, name="out", **tolerance)
-
-
-def check_pool_leaves_its_input_alone(student, function, reference, x, param):
-    expected, _ = reference(x, param)
-    held = student.put(x)
-    out, _ = unpack(getattr(student, function)(held, param), "out", "cache")
-    assert_close(out, expected, name="out", **SINGLE)
-    assert_unchanged(student.get(held), x, "x")
-
-
-def check_pool_backward(student, kind, references, rng, x, param):
-    forward, backward = references
-    out, right_cache = forward(x, param)
-    dout = rng.uniform(0.5, 2, out.shape) * rng.choice([-1, 1], out.shape)
-    cache = own_cache(student, f"{kind}_pool_forward_naive", x, param, otherwise=(x, param))
-    dx = getattr(student, f"{kind}_pool_backward_naive")(dout, cache)
-    assert_close(dx, backward(dout, right_cache), name="dx")
+class TestConvBackwardNaive(ConvBackward):
+    forward, name = "conv_forward_naive", "conv_backward_naive"
+    references = (convolution.conv_forward_naive, convolution.conv_backward_naive)
 
 
 @question("max_pool_forward_naive", points=4)
-class TestMaxPoolForwardNaive:
+class TestMaxPoolForwardNaive(MaxPoolForward):
     name, reference = "max_pool_forward_naive", staticmethod(pooling.max_pool_forward_naive)
-
-    @POOLS
-    def test_windows(self, student, rng, hw, window, stride):
-        """windows of many kinds"""
-        x = draw_images(rng, hw, low=0.5, high=2)
-        check_pool_forward(student, self.name, self.reference, x, pool_param(window, stride))
-
-    def test_negative(self, student, rng):
-        """all numbers negative"""
-        x = draw_images(rng, (4, 6), low=-2, high=-1)
-        check_pool_forward(student, self.name, self.reference, x, pool_param((2, 2), 2))
-
-    def test_leaves_its_input_alone(self, student, rng):
-        """images in single precision, which are left as they were"""
-        x = draw_images(rng, (6, 5), low=0.5, high=2, dtype=np.float32)
-        check_pool_leaves_its_input_alone(
-            student, self.name, self.reference, x, pool_param((2, 3), 2)
-        )
 
 
 @question("max_pool_backward_naive", points=5)
-class TestMaxPoolBackwardNaive:
+class TestMaxPoolBackwardNaive(MaxPoolBackward):
+    forward, name = "max_pool_forward_naive", "max_pool_backward_naive"
     references = (pooling.max_pool_forward_naive, pooling.max_pool_backward_naive)
-
-    @POOLS
-    def test_windows(self, student, rng, hw, window, stride):
-        """windows of many kinds"""
-        x = draw_images(rng, hw)
-        check_pool_backward(student, "max", self.references, rng, x, pool_param(window, stride))
-
-    def test_negative(self, student, rng):
-        """all numbers negative"""
-        x = draw_images(rng, (4, 6), low=-2, high=-1)
-        check_pool_backward(student, "max", self.references, rng, x, pool_param((2, 2), 2))
-
-    def test_derived(self, student, rng):
-        """images of the lecture's size, of numbers that are large and close: differences fail"""
-        x = draw_images(rng, LECTURE[1:], low=FAR, high=FAR + 1e-3)
-        check_pool_backward(student, "max", self.references, rng, x, pool_param((2, 2), 2))
 
 
 @question("avg_pool_forward_naive", points=3)
-class TestAvgPoolForwardNaive:
+class TestAvgPoolForwardNaive(PoolForward):
     name, reference = "avg_pool_forward_naive", staticmethod(pooling.avg_pool_forward_naive)
-
-    @POOLS
-    def test_windows(self, student, rng, hw, window, stride):
-        """windows of many kinds"""
-        x = draw_images(rng, hw)
-        check_pool_forward(student, self.name, self.reference, x, pool_param(window, stride))
-
-    def test_leaves_its_input_alone(self, student, rng):
-        """images in single precision, which are left as they were"""
-        x = draw_images(rng, (6, 5), low=0.5, high=2, dtype=np.float32)
-        check_pool_leaves_its_input_alone(
-            student, self.name, self.reference, x, pool_param((2, 3), 2)
-        )
 
 
 @question("avg_pool_backward_naive", points=4)
-class TestAvgPoolBackwardNaive:
+class TestAvgPoolBackwardNaive(PoolBackward):
+    forward, name = "avg_pool_forward_naive", "avg_pool_backward_naive"
     references = (pooling.avg_pool_forward_naive, pooling.avg_pool_backward_naive)
-
-    @POOLS
-    def test_windows(self, student, rng, hw, window, stride):
-        """windows of many kinds"""
-        x = draw_images(rng, hw)
-        check_pool_backward(student, "avg", self.references, rng, x, pool_param(window, stride))
-
-    def test_derived(self, student, rng):
-        """images of the lecture's size whose numbers are large: differences will not do"""
-        x = draw_images(rng, LECTURE[1:], low=FAR, high=FAR + 1)
-        check_pool_backward(student, "avg", self.references, rng, x, pool_param((2, 2), 2))
 
 
 # --- extra credit ---------------------------------------------------------------------------------

@@ -378,6 +378,16 @@ class TestFitWhitening:
         (_, P), (_, expected) = self.both(student, rng, 8, 4, 0.1)
         assert_close(P, expected, name="P")
 
+    def test_leaves_its_input_alone(self, student, rng):
+        """patches are left as they were"""
+        patches = rng.standard_normal((30, 4)) + 2
+        held = student.put(patches)
+        mean, P = unpack(student.fit_whitening(held, 0.1), "mean", "P")
+        expected = bag_of_words.fit_whitening(patches, 0.1)
+        assert_close(mean, expected[0], name="mean")
+        assert_close(P, expected[1], name="P")
+        assert_unchanged(student.get(held), patches, "patches")
+
 
 def draw_clusters(rng, k, d, each=12):
     """Patches around k centres of very different lengths, and words to start from."""
@@ -419,7 +429,8 @@ class TestBuildCodebook:
 
     def test_many(self, student, rng):
         """more patches than one batch holds"""
-        patches = rng.standard_normal((5000, 3)) + rng.integers(0, 3, (5000, 1))
+        # no multiple of anyone's batch
+        patches = rng.standard_normal((7003, 3)) + rng.integers(0, 3, (7003, 1))
         self.check(student, patches, patches[:6].copy(), 2)
 
 

@@ -3,6 +3,7 @@
 ``architectures``   ConvNets as lists of layers
 ``augmentation``    pictures that are a little different each time
 ``check``           the visible check under each question
+``carry``           your own functions of an earlier notebook, or torch's in their place
 ``data``            the pictures to classify, from the network or without one
 ``evaluation``      a net's scores and its accuracy
 ``features``        from images to rows of numbers: the tools around your own features
@@ -12,10 +13,11 @@
 ``plots``           the notebooks' pictures
 ``schedules``       how the learning rate changes
 ``solver``          the training loop for ConvNets; checkpoint and progress are parts of it
+``timing``          clocks for experiments, and yardsticks to compare with
 ``training``        the training loop for features: stochastic gradient descent
 ``weights``         a net's weights, in a file that can be handed in; array_file is how
 
-It holds no answers: no convolution, no pooling, no gradient of a layer.
+It holds no answers: no convolution, no pooling, no gradient of a layer in NumPy.
 """
 
 from cnnlab.checks import CheckFailed, check

@@ -7,9 +7,10 @@ import pytest
 from autograder.questions import PROJECT
 
 ORDER = """
-errors limits files signals questions results wire bridge cells archive folder restore submission
-seccomp sandbox markup outputs watchdog kernel student compare diagnose plugin feedback runner
-workers pages database converter gradebook cohort doctor release cli demo
+errors limits files signals questions results wire supplied layer_server
+bridge cells archive folder restore submission
+seccomp sandbox layers markup outputs watchdog kernel student compare diagnose plugin feedback
+runner workers pages database converter gradebook cohort doctor release cli demo
 """.split()  # noqa: SIM905 (a list of one word a line cannot be taken in)
 GRADER = sorted(p for p in (PROJECT / "autograder").glob("*.py") if p.stem != "__init__")
 STARTER = sorted((PROJECT / "starter" / "cnnlab").rglob("*.py"))

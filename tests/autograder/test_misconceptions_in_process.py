@@ -6,6 +6,7 @@ other outputs than every other one; functions that only pretend pass nothing.
 
 import copy
 import functools
+import time
 import zlib
 from itertools import combinations
 
@@ -14,7 +15,8 @@ import pytest
 
 from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
 from autograder.errors import NotDefined, StudentError, StudentRaised, WrongAnswer
-from autograder.misconceptions import conv_layers
+from autograder.kernel import Took
+from autograder.misconceptions import conv_layers, fast_layers
 from autograder.questions import find_assignments
 from solutions import convolution
 
@@ -25,10 +27,12 @@ CONV_LAYERS = "2_conv_layers"
 LEAST = {
     "conv_forward_naive": 6,
     "conv_backward_naive": 6,
+    "conv_forward_fast": 6,
+    "conv_backward_fast": 6,
     "hog_feature": 6,
 }
 FEWEST = 3
-POINTS = {"1_image_features": 53, CONV_LAYERS: 36}  # without extra credit
+POINTS = {"1_image_features": 53, CONV_LAYERS: 36, "3_fast_layers": 40}  # without extra credit
 SEED = 7
 
 
@@ -64,6 +68,10 @@ class FakeStudent:
             held = (tuple, list, dict)
             return tuple(Held(r) if isinstance(r, held) else r for r in result)
         return result
+
+    def timed(self, name, *args):
+        start = time.perf_counter()
+        return getattr(self, name)(*args), Took(time.perf_counter() - start)
 
     def put(self, value):
         return Held(copy.deepcopy(value))
@@ -253,7 +261,11 @@ def test_nothing_defined_passes_nothing(name):
 
 
 @pytest.mark.parametrize(
-    "forward", ["conv_forward_naive", "max_pool_forward_naive", "two_layer_forward"]
+    "forward",
+    [
+        *("conv_forward_naive", "max_pool_forward_naive", "two_layer_forward"),
+        *("conv_forward_fast", "max_pool_forward_fast", "avg_pool_forward_fast"),
+    ],
 )
 @pytest.mark.parametrize("dummy", ["None", "NotImplementedError", "its input and a cache"])
 def test_a_missing_forward_pass_costs_only_itself(forward, dummy):
@@ -277,9 +289,11 @@ def test_own_cache_goes_to_own_backward():
     assert not [e for errors in results.values() for e in errors if e]
 
 
-CHANGED = [q for q in conv_layers.reference.__dict__ if "forward_naive" in q] + [
+REFERENCES = conv_layers.reference.__dict__ | fast_layers.reference.__dict__
+CHANGED = [q for q in REFERENCES if q.endswith(("forward_naive", "forward_fast"))] + [
+    *("im2col", "col2im", "conv_forward_strides", "conv_forward_fft"),
     *("knn_distances", "softmax_loss", "svm_loss", "color_histogram_hsv", "hog_feature"),
-    *("build_codebook", "encode_images", "perceptron_update"),
+    *("fit_whitening", "build_codebook", "encode_images", "perceptron_update"),
 ]
 
 

@@ -520,6 +520,15 @@ def test_an_answer_that_was_split_within_its_function_is_joined(solved, place, m
     assert_frame_is_whole(restored)
 
 
+def test_an_answer_whose_mark_is_on_its_rest_only_is_joined(solved):
+    first, rest = halves(solved[2] | {"source": LONG}, 2)
+    first["metadata"] = {}
+    restored = Restored([*solved[:2], first, rest, *solved[3:]])
+    assert restored["conv"].source == LONG
+    assert restored.said("conv", "split", "joined")
+    assert_frame_is_whole(restored)
+
+
 def test_an_answer_in_three_pieces_is_joined(solved):
     first, rest = halves(solved[2] | {"source": LONG}, 2)
     second, third = halves(rest, 2)

@@ -1,5 +1,7 @@
 """The proxy: values, handles, and errors in a learner's words."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -279,3 +281,14 @@ def test_lists_within_lists_come_as_handles_and_count_as_numbers(student, sessio
     x = np.arange(24.0).reshape(2, 3, 4)
     out, _ = student.rows(x)
     assert_close(out, x)
+
+
+def test_a_kernel_that_ends_between_two_tests_is_told_of_and_begun_again():
+    told = []
+    with Kernel(Limits()) as kernel:
+        kernel.run_cell("import os, threading; threading.Timer(0.3, os._exit, [0]).start()", 10)
+        session = Session(kernel, lambda calm=False: kernel.restart(), rescued=told.append)
+        time.sleep(1)
+        session.begin_test()
+        assert told == ["a test"]
+        assert kernel.run_cell("1 + 1", 10).status == "ok"

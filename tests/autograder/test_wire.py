@@ -3,8 +3,10 @@
 import collections
 import enum
 import json
+import socket
 import tracemalloc
 import warnings
+from multiprocessing.connection import Client, Connection
 
 import numpy as np
 import pytest
@@ -556,3 +558,53 @@ def test_of_a_subclass_its_plain_numbers_are_sent(array):
 def test_objects_that_pose_as_numbers_are_not_sent():
     with pytest.raises(WireError, match="cannot be sent"):
         wire.dumps(np.array([Opaque()]).view(Liar))
+
+
+# -- through a connection --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ends():
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind("")  # a name of Linux's choice, which is no file
+        door.listen()
+        near = Client(door.getsockname(), "AF_UNIX")
+        far, _ = door.accept()
+    with near, Connection(far.detach()) as other:
+        yield near, other
+
+
+def test_frames_come_through_a_connection(ends):
+    near, far = ends
+    for frames in ([], [b""], wire.dumps([np.arange(1000.0), "ü"]), [b"x"] * wire.MAX_FRAMES):
+        wire.send(near, frames)
+        assert wire.receive(far, 10_000) == frames
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [b"many"],
+        [b"-1"],
+        [b"999"],
+        [b"1" * 50],
+        [b"\xc2\xb2"],
+        [b"1", b"x" * 101],
+        [b"3", b"x" * 60, b"x" * 40, b"x"],
+    ],
+)
+def test_more_than_was_agreed_on_is_refused_unread(ends, messages):
+    near, far = ends
+    for message in messages:
+        near.send_bytes(message)
+    with pytest.raises((OSError, ValueError)):
+        wire.receive(far, 100)
+
+
+def test_a_connection_that_ends_is_told_as_such(ends):
+    near, far = ends
+    near.send_bytes(b"2")
+    near.send_bytes(b"half")
+    near.close()
+    with pytest.raises(EOFError):
+        wire.receive(far, 100)

@@ -69,9 +69,9 @@ def test_every_question_has_a_check():
 
 @pytest.mark.parametrize("question", STEPS)
 def test_the_reference_passes(question, capfd):
-    start = time.perf_counter()
+    start = time.process_time()
     assert check(REFERENCES[question]) is None
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     shown = capfd.readouterr().out
     assert shown.count("✓") == len(STEPS[question])
     assert "✗" not in shown

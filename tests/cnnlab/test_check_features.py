@@ -1,49 +1,22 @@
 """The visible checks of the image features: references pass, typical mistakes are explained."""
 
 import functools
-import itertools
-import linecache
-import time
 
 import numpy as np
 import pytest
+from answers import Answers
 
-from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
-from autograder.questions import find_assignment
-from cnnlab.checks import CheckFailed, check
+from autograder.diagnose import MISCONCEPTIONS
+from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
 
-ASSIGNMENT = find_assignment("1_image_features")
-load_misconceptions(ASSIGNMENT.misconceptions)
-REFERENCES = ASSIGNMENT.references()
-_numbers = itertools.count()
-
-
-def as_written(question: str, answer, **others):
-    """``answer`` as a notebook's function, its neighbours right unless ``others`` has them."""
-    source = f"def {question}(*args, **options):\n    return answer(*args, **options)\n"
-    filename = f"/tmp/ipykernel_8/{next(_numbers)}.py"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    namespace = {"np": np, **REFERENCES, **others, "answer": answer}
-    exec(compile(source, filename, "exec"), namespace)
-    return namespace[question]
-
-
-def message(question: str, answer, **others) -> str:
-    with pytest.raises(CheckFailed) as failed:
-        check(as_written(question, answer, **others))
-    return " ".join(str(failed.value).split())
+ANSWERS = Answers("1_image_features")
+REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
 
 
 @pytest.mark.parametrize("question", REFERENCES)
 def test_the_reference_passes(question, capfd):
-    start = time.perf_counter()
-    assert check(as_written(question, REFERENCES[question])) is None
-    assert time.perf_counter() - start < 2
-    shown = capfd.readouterr()
-    assert shown.out.count("✓") == len(STEPS[question]) >= 4
-    assert "✗" not in shown.out
-    assert shown.err == ""
+    ANSWERS.assert_passes(question, capfd)
 
 
 def test_the_names_of_the_steps_are_plain():

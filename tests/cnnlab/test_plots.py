@@ -51,10 +51,28 @@ PICTURES = {
         NUMBERS.standard_normal((3072, 10)), ["house with a turquoise roof"] * 9 + ["ship"]
     ),
     "patches": lambda: plots.patches(NUMBERS.standard_normal((31, 108)), 6, title="words"),
+    "patches, the first apart": lambda: plots.patches(
+        NUMBERS.standard_normal((31, 108)), 6, columns=16, title="words", apart=1
+    ),
+    "regions, marked": lambda: plots.regions(
+        {"a": lambda p: (p[:, 0] > 0).astype(int), "b": lambda p: np.full(len(p), 2)},
+        NUMBERS.standard_normal((20, 2)),
+        np.arange(20) % 3,
+        marks={"a": NUMBERS.standard_normal((3, 2))},
+    ),
     "hue_histograms": lambda: plots.hue_histograms(TOYS[:4], NUMBERS.random((4, 20))),
     "hue_histograms of one": lambda: plots.hue_histograms(TOYS[:1], np.zeros((1, 6))),
     "hog_glyphs": lambda: plots.hog_glyphs(
         {"a": TOYS[0], "b": TOYS[1]}, {"a": NUMBERS.random((8, 8, 9)), "b": np.zeros((4, 4, 6))}
+    ),
+    "memory": lambda: plots.memory({"x": GREY, "x.T": GREY.T, "a copy": GREY.T.reshape(2, 6)}),
+    "product": lambda: plots.product({"w_rows": (10, 75), "cols": (75, 1024), "out": (10, 1024)}),
+    "times": lambda: plots.times(
+        {"a long name of a function": {1: 0.03, 64: 4.0}, "torch": {1: 0.02}}, "side", {1: 0.01}
+    ),
+    "times, close together": lambda: plots.times({"one": {1: 0.03, 2: 0.04}}, "images at a time"),
+    "roofline": lambda: plots.roofline(
+        8e9, 1e10, {"1x1": (0.2, 1e9), "5x5, 3 to 10 (lecture)": (50.0, 6e9)}
     ),
     "regions": lambda: plots.regions(
         {"left": lambda p: (p[:, 0] > 0).astype(int), "all 2": lambda p: np.full(len(p), 2)},

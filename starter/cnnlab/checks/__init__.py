@@ -8,11 +8,14 @@ run.py         check(f)
 The steps themselves, by subject:
 neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_features
 arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
+columns.py, fast_layers.py                                      of 3_fast_layers
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)
     arithmetic,
+    columns,
     convolution,
+    fast_layers,
     histograms,
     layers,
     losses,

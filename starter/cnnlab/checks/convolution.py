@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnlab.checks.expect import (
     array,
+    forward_of,
     forward_works,
     gradient,
     own_forward,
@@ -40,7 +41,7 @@ def _images(*pages) -> np.ndarray:
     return np.array([pages], dtype=np.float64)
 
 
-def _run(f, x, w, b=None, **conv_param) -> object:
+def out_of(f, x, w, b=None, **conv_param) -> object:
     """f's out, on fresh copies: one step's mistakes should not leak into the next."""
     b = np.zeros(len(w)) if b is None else np.array(b, dtype=np.float64)
     out, _ = parts(f(x.copy(), w.copy(), b, conv_param), ("out", "cache"))
@@ -50,7 +51,7 @@ def _run(f, x, w, b=None, **conv_param) -> object:
 @step("conv_forward_naive", "a 5×5 image and a 3×3 filter, by hand")
 def _(f):
     array(
-        _run(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0),
+        out_of(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0),
         [[[[5, -1, 3], [1, 8, 13], [8, 0, 1]]]],
         "out",
         "work out the top left number with pencil: 1·1 + 2·2 − 1·3 + 3·1.",
@@ -68,7 +69,7 @@ def _(f):
 @step("conv_forward_naive", "the same with pad 1: zeros around the image")
 def _(f):
     array(
-        _run(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=1),
+        out_of(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=1),
         [
             [
                 [
@@ -103,7 +104,7 @@ def _(f):
 def _(f):
     image = [[1, 2, 0, 1, 3, 0], [0, 1, 2, 2, 0, 1], [3, 0, 1, 1, 2, 0], [1, 1, 0, 2, 0, 4]]
     array(
-        _run(f, _images(image), _images([[1, 2], [3, 4]]), stride=2, pad=1),
+        out_of(f, _images(image), _images([[1, 2], [3, 4]]), stride=2, pad=1),
         [[[[4, 6, 15, 0], [12, 9, 13, 1], [2, 1, 2, 4]]]],
         "out",
         "output (i, j) starts at row i·stride, column j·stride of the padded image.",
@@ -124,7 +125,7 @@ def _(f):
     image, filter_ = [[1, 2, 0, 1], [0, 1, 3, 2], [2, 0, 1, 0]], [[1, 0, 2], [0, 1, -1]]
     cause = "a window is as high as the filter (HH) and as wide as the filter (WW)."
     array(
-        _run(f, _images(image), _images(filter_), stride=1, pad=0),
+        out_of(f, _images(image), _images(filter_), stride=1, pad=0),
         [[[[-1, 5], [5, 6]]]],
         "out",
         cause,
@@ -140,7 +141,7 @@ def _(f):
     filters = [[[[1, 2], [3, 4]], [[1, 0], [0, 1]], [[0, 0], [2, 1]]]]
     filters.append([[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]])
     array(
-        _run(
+        out_of(
             f,
             np.array([first, second], dtype=np.float64),
             np.array(filters, dtype=np.float64),
@@ -162,13 +163,18 @@ def _(f):
                 "the second image is 0 everywhere: loop over all N images.",
             ),
             ([[[[1.5]], [[-9]]], [[[4.5]], [[-10]]]], "only the first channel is used."),
+            (
+                [[[[7.5]], [[8.5]]], [[[-4]], [[-9]]]],
+                "images and filters are exchanged. A product w_rows @ cols has a row for each "
+                "filter: reshape it to (F, N, H', W'), then transpose.",
+            ),
         ],
     )
 
 
 @step("conv_forward_naive", "the lecture's layer: 3×32×32 in, ten 5×5 filters, pad 2")
 def _(f):
-    out = _run(f, np.ones((1, 3, 32, 32)), np.ones((10, 3, 5, 5)), stride=1, pad=2)
+    out = out_of(f, np.ones((1, 3, 32, 32)), np.ones((10, 3, 5, 5)), stride=1, pad=2)
     expected = np.full((1, 10, 32, 32), 75.0)
     rows = np.array([45.0, 60, 75, 60, 45])  # along the top edge, the filter hangs over by two
     expected[:, :, 0], expected[:, :, 1] = 45, 60
@@ -213,8 +219,9 @@ _WHY_DX_SHAPE = "dx has the shape of x, without the padding: (N, C, H, W)."
 _AVERAGED = "divided by the number of images. The loss has averaged already, if at all: only sum."
 
 
-def _backward(f, x, w, b, dout, **conv_param) -> list:
-    forward = own_forward(f, "conv_forward_naive")
+def gradients_of(f, x, w, b, dout, **conv_param) -> list:
+    """f's gradients, after the student's own forward pass, on fresh copies of all."""
+    forward = own_forward(f, forward_of(f))
     _, cache = parts(forward(x.copy(), w.copy(), b.copy(), conv_param), ("out", "cache"))
     return parts(f(dout.copy(), cache), _GRADIENTS)
 
@@ -224,7 +231,7 @@ def _numeric(f, x_shape, w_shape, out_shape, seed, **conv_param):
 
     Its numbers are halves and the layer is linear in each of them, so h = 0.5 makes no error.
     """
-    forward = own_forward(f, "conv_forward_naive")
+    forward = own_forward(f, forward_of(f))
     rng = np.random.default_rng(seed)
     at = {
         "x": rng.integers(-6, 7, x_shape) / 2,
@@ -232,7 +239,7 @@ def _numeric(f, x_shape, w_shape, out_shape, seed, **conv_param):
         "b": rng.integers(-6, 7, w_shape[:1]) / 2,
     }
     dout = rng.integers(1, 9, out_shape) / 2
-    dx, dw, db = _backward(f, *at.values(), dout, **conv_param)
+    dx, dw, db = gradients_of(f, *at.values(), dout, **conv_param)
     averaged = {1 / len(at["x"]): _AVERAGED} if len(at["x"]) > 1 else None
 
     def compare(came, name, cause, shape_cause=""):
@@ -250,13 +257,13 @@ def _numeric(f, x_shape, w_shape, out_shape, seed, **conv_param):
 
 @step("conv_backward_naive", "your own conv_forward_naive is there, and right")
 def _(f):
-    forward_works(f, "conv_forward_naive")
+    forward_works(f, forward_of(f))
 
 
 @step("conv_backward_naive", "three gradients, each of its own shape")
 def _(f):
     x, w, b = np.ones((2, 3, 4, 5)), np.ones((4, 3, 3, 3)), np.zeros(4)
-    dx, dw, db = _backward(f, x, w, b, np.zeros((2, 4, 4, 5)), stride=1, pad=1)
+    dx, dw, db = gradients_of(f, x, w, b, np.zeros((2, 4, 4, 5)), stride=1, pad=1)
     for came, what, like in [(dx, "dx", x), (dw, "dw", w), (db, "db", b)]:
         cause = "no gradient came in (dout is 0), so none goes out; start from np.zeros."
         why_shape = {"dx": _WHY_DX_SHAPE, "db": _WHY_DB}.get(what, "dw has the shape of w.")
@@ -271,7 +278,7 @@ def _(f):
     dout = np.zeros((1, 1, 4, 4))
     dout[0, 0, 1, 2] = 1.0
     inputs = {"x[0, 0]": x[0, 0], "w[0, 0]": w[0, 0], "dout[0, 0]": dout[0, 0]}
-    dx, dw, db = _backward(f, x, w, np.zeros(1), dout, stride=1, pad=1)
+    dx, dw, db = gradients_of(f, x, w, np.zeros(1), dout, stride=1, pad=1)
     array(db, [1], "db", _WHY_DB)
     array(
         dw,
@@ -305,20 +312,28 @@ def _(f):
     _numeric(f, (1, 2, 5, 7), (2, 2, 3, 3), (1, 2, 3, 4), seed=2, stride=2, pad=1)
 
 
-@step("conv_backward_naive", "dout is left as it was")
+@step("conv_backward_naive", "numeric gradient: pad 0, filters 2 high and 3 wide")
 def _(f):
-    forward = own_forward(f, "conv_forward_naive")
+    _numeric(f, (2, 2, 4, 6), (3, 2, 2, 3), (2, 3, 3, 4), seed=4, stride=1, pad=0)
+
+
+@step("conv_backward_naive", "dout, x and w are left as they were, and so is the cache")
+def _(f):
+    forward = own_forward(f, forward_of(f))
     x, w = _images(_IMAGE), _images(_FILTER)
     _, cache = parts(forward(x, w, np.zeros(1), {"stride": 1, "pad": 1}), ("out", "cache"))
     dout = np.ones((1, 1, 5, 5))
-    with unchanged(dout=dout):
-        f(dout, cache)
+    with unchanged(dout=dout, x=x, w=w):
+        first = [np.array(part) for part in parts(f(dout, cache), _GRADIENTS)]
+    for name, one, two in zip(_GRADIENTS, first, parts(f(dout, cache), _GRADIENTS), strict=True):
+        cause = "something in the cache was changed by the first call: work on a copy."
+        array(two, one, f"{name} of a second call", cause, source=f"{name} of the first")
 
 
 @step("conv_forward_general", "groups 1, dilation 1: the layer that you know")
 def _(f):
     array(
-        _run(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0, groups=1, dilation=1),
+        out_of(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0, groups=1, dilation=1),
         [[[[5, -1, 3], [1, 8, 13], [8, 0, 1]]]],
         "out",
         "with groups 1 and dilation 1 it does what conv_forward_naive does.",
@@ -329,7 +344,7 @@ def _(f):
 @step("conv_forward_general", "dilation 2: a 3×3 filter reaches over 5×5 pixels")
 def _(f):
     array(
-        _run(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0, groups=1, dilation=2),
+        out_of(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0, groups=1, dilation=2),
         [[[[3]]]],
         "out",
         "the weights fall on rows and columns 0, 2 and 4: 1·1 + 2·1 − 1·0 + 3·0.",
@@ -340,7 +355,9 @@ def _(f):
 @step("conv_forward_general", "dilation 2, a 2×2 filter")
 def _(f):
     array(
-        _run(f, _images(_IMAGE), _images([[1, 2], [3, 4]]), stride=1, pad=0, groups=1, dilation=2),
+        out_of(
+            f, _images(_IMAGE), _images([[1, 2], [3, 4]]), stride=1, pad=0, groups=1, dilation=2
+        ),
         [[[[11, 3, 8], [6, 21, 4], [5, 11, 14]]]],
         "out",
         "neighbouring weights look at pixels that are 2 apart.",
@@ -353,7 +370,7 @@ def _(f):
     x = np.array([1.0, 10, 100, 1000]).reshape(1, 4, 1, 1)
     w = np.array([[1.0, 2], [3, 4], [5, 6], [7, 8]]).reshape(4, 2, 1, 1)
     array(
-        _run(f, x, w, [0, 0, 0, 0.5], stride=1, pad=0, groups=2, dilation=1),
+        out_of(f, x, w, [0, 0, 0, 0.5], stride=1, pad=0, groups=2, dilation=1),
         [[[[21]], [[43]], [[6500]], [[8700.5]]]],
         "out",
         "filters 0 and 1 see channels 0 and 1; filters 2 and 3 see channels 2 and 3.",
@@ -380,7 +397,7 @@ def _(f):
     cause = "each filter has one channel, and sees the one channel of its own group."
     x = np.array([[[[1, 2]], [[10, 20]], [[100, 200]]]], dtype=np.float64)
     w = np.array([2.0, 3, 4]).reshape(3, 1, 1, 1)
-    out = _run(f, x, w, stride=1, pad=0, groups=3, dilation=1)
+    out = out_of(f, x, w, stride=1, pad=0, groups=3, dilation=1)
     array(out, [[[[2, 4]], [[30, 60]], [[400, 800]]]], "out", cause)
 
 
@@ -389,7 +406,7 @@ def _(f):
     x = np.arange(15.0).reshape(1, 1, 5, 3)
     w = _images([[1, 2], [3, -1]])
     array(
-        _run(
+        out_of(
             f,
             np.concatenate([x, -x], axis=1),
             np.concatenate([w, 2 * w]),

@@ -63,7 +63,7 @@ def scalar(came, expected: float, what: str, cause: str, known: Sequence[tuple] 
             cause = why
             break
     if not np.isfinite(came):
-        cause = "an overflow, a division by zero, or the logarithm of 0. " + cause
+        cause = f"an overflow, a division by zero, or the logarithm of 0 ({cause.rstrip('.')})."
     raise CheckFailed(f"{what} = {number(came)}", f"{what} = {number(expected)}", cause)
 
 
@@ -186,6 +186,11 @@ def own_forward(f: Callable, name: str) -> Callable:
             f"gradient of your own {name}: run its cell first."
         )
     return forward
+
+
+def forward_of(f: Callable) -> str:
+    """The name of the forward function that belongs to a backward function."""
+    return getattr(f, "__name__", "").replace("backward", "forward")
 
 
 def forward_works(f: Callable, name: str) -> None:

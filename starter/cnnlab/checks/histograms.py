@@ -25,6 +25,8 @@ def _(f):
             ([1, 2, 0, 3, 2, 0], "red and blue are exchanged: the channels are red, green, blue."),
             ([3, 0, 2, 1, 0, 0], "rose has (0 − 100) / 200 = −0.5 sixths: add 6, once round."),
             ([5, 0, 2, 1, 0, 0], "rose has (0 − 100) / 200 = −0.5 sixths: add 6, once round."),
+            ([3, 2, 0, 1, 0, 2], "where green is the largest: 2 + (B − R) / d, not (R − B)."),
+            ([3, 0, 2, 0, 1, 2], "where blue is the largest: 4 + (R − G) / d, not (G − R)."),
             ([0, 0, 0, 0, 8, 0], "that is the lightness (the largest number), not the hue."),
             (_COUNTS / 8, "normalised, although normalized is False."),
         ],
@@ -68,7 +70,34 @@ def _(f):
         [1, 0, 2],
         "the histogram",
         "the three bins lie between 3 and 6 sixths; what is below is not counted.",
-        known=[([3, 3, 2], "xmin is not used: the bins start at 0.")],
+        known=[
+            (
+                [3, 3, 2],
+                "xmin is not used, or the hues are squeezed between xmin and xmax. Hues run from "
+                "0 to xmax all the same; only the bins begin at xmin.",
+            )
+        ],
+    )
+
+
+@step("color_histogram_hsv", "the upper half of the range, normalised")
+def _(f):
+    array(
+        f(np.array(_COLOURS, dtype=float), nbin=3, xmin=127.5),
+        [1 / 3, 0, 2 / 3],
+        "the histogram",
+        "divide by the sum of the counts.",
+        known=[([1 / 8, 0, 2 / 8], "divided by the number of all pixels: only 3 were counted.")],
+    )
+
+
+@step("color_histogram_hsv", "colours from 0 to 1: xmax = 1")
+def _(f):
+    array(
+        f(np.array(_COLOURS) / 255, nbin=3, xmax=1, normalized=False),
+        [3, 3, 2],
+        "the histogram",
+        "a whole circle is xmax, here 1. Is 255 written out somewhere?",
     )
 
 
@@ -105,8 +134,15 @@ def _bins(**filled: float) -> np.ndarray:
 
 
 _ACROSS = np.broadcast_to(np.arange(8.0), (8, 8))
+# 35 degrees: between 20 and 40 with nine directions, between 0 and 45 with four
+_COS, _SIN = np.cos(np.radians(35)), np.sin(np.radians(35))
+_SLANTED = _COS * _ACROSS + _SIN * _ACROSS.T
 _MEAN = "the lengths are added up, but not divided by the 64 pixels of the cell."
 _HALF = "the differences are halved (here they are not), or pixels are counted, not lengths."
+_GRADIENT = (
+    "np.gradient halves the differences, and has no zeros in the first and last column. Subtract "
+    "slices: right minus left."
+)
 _TURNED = "turned by 90 degrees: np.arctan2 wants the difference down first, then across."
 _BYTES = "subtracted as uint8, where 3 − 5 is 254. Make floats first."
 
@@ -114,15 +150,17 @@ _BYTES = "subtracted as uint8, where 3 − 5 is 254. Make floats first."
 @step("hog_feature", "a ramp that rises to the right: bin 0")
 def _(f):
     array(
-        f(_grey(_ACROSS), block=0),
-        _bins(b0=1.5),
+        f(_grey(3 * _ACROSS), block=0),
+        _bins(b0=4.5),
         "the feature",
-        "across is 2 in the six inner columns, 0 in the first and the last: 48 · 2 / 64.",
+        "across is 6 in the six inner columns, 0 in the first and the last: 48 · 6 / 64.",
         known=[
-            (_bins(b0=96), _MEAN),
-            (_bins(b0=0.75), _HALF),
+            (_bins(b0=288), _MEAN),
+            (_bins(b0=2.25), _HALF),
+            (_bins(b0=3), _GRADIENT),
+            (_bins(b0=0.75), "pixels are counted: add up the lengths of their gradients."),
             (_bins(b0=1), "pixels are counted instead of lengths, or block=0 is not heeded."),
-            (_bins(b4=1.5), _TURNED),
+            (_bins(b4=4.5), _TURNED),
         ],
         shape_cause="one cell, nine directions: 9 numbers.",
     )
@@ -152,6 +190,41 @@ def _(f):
         "the feature",
         "36 inner pixels have (2, 2), length √8, 45 degrees. In the first and last row down is 0, "
         "in the first and last column across is 0; in the corners both are.",
+        known=[
+            (
+                _bins(b0=24 / 64, b6=36 * 8**0.5 / 64, b4=24 / 64),
+                "at 135 degrees: down is the pixel below minus the pixel above.",
+            )
+        ],
+    )
+
+
+@step("hog_feature", "a ramp at 35 degrees: bin 1, 20 to 40 degrees")
+def _(f):
+    borders = {"b0": 12 * 2 * _COS / 64, "b4": 12 * 2 * _SIN / 64}
+    array(
+        f(_grey(_SLANTED), block=0),
+        _bins(b1=36 * 2 / 64, **borders),
+        "the feature",
+        "36 inner pixels have length 2 at 35 degrees.",
+        known=[
+            (_bins(b2=36 * 2 / 64, **borders), "35 / 20 is 1.75: that is bin 1, not rounded to 2."),
+            (
+                _bins(b2=36 * 2 / 64, b0=borders["b4"], b4=borders["b0"]),
+                _TURNED,
+            ),
+        ],
+    )
+
+
+@step("hog_feature", "the same with 4 directions of 45 degrees")
+def _(f):
+    array(
+        f(_grey(_SLANTED), nbin=4, block=0),
+        [(36 * 2 + 12 * 2 * _COS) / 64, 0, 12 * 2 * _SIN / 64, 0],
+        "the feature",
+        "35 degrees is in the first of four bins. Is 20 (or 9) written out somewhere?",
+        shape_cause="one cell, nbin = 4 directions: 4 numbers.",
     )
 
 
@@ -200,6 +273,7 @@ def _(f):
             (_four(20 / 64, 40 / 64), "not normalised."),
             (_four(0.1**0.5, 0.4**0.5), "all cells are normalised together: each by itself."),
         ],
+        known_shapes={(9,): "blocks too few: blocks of 1 have 2 − 1 + 1 = 2 places on 2 cells."},
     )
 
 
@@ -210,7 +284,51 @@ def _(f):
         _four(0.1**0.5, 0.4**0.5),
         "the feature",
         "one block of 2 x 2 cells fits; its 36 numbers are normalised together.",
+        known_shapes={
+            (0,): "one block too few: blocks of 2 have 2 − 2 + 1 = 1 place on 2 rows of cells.",
+        },
         shape_cause="one block of four cells with 9 directions: 36 numbers.",
+    )
+
+
+@step("hog_feature", "block = 2 on 3 x 3 cells: four blocks, which overlap")
+def _(f):
+    dots = np.zeros((24, 24))
+    dots[12, 12], dots[4, 20] = 10, 20  # in the middle, and in the upper right cell
+    one, dim, bright = 0.5**0.5, 0.1**0.5, 0.4**0.5
+
+    def block(*sizes: float) -> np.ndarray:
+        return np.concatenate([_bins(b0=v, b4=v) for v in sizes])
+
+    blocks = [
+        block(0, 0, 0, one),
+        block(0, bright, dim, 0),
+        block(0, one, 0, 0),
+        block(one, 0, 0, 0),
+    ]
+    array(
+        f(_grey(dots), block=2),
+        np.concatenate(blocks),
+        "the feature",
+        "a block starts at every cell where it fits: upper left, upper right, lower left, lower "
+        "right. In each its four cells come row by row.",
+        known=[(np.concatenate([blocks[k] for k in (0, 2, 1, 3)]), "the blocks come row by row.")],
+        known_shapes={
+            (36,): "one block only: they overlap, and one starts at every cell where it fits.",
+        },
+        shape_cause="2 x 2 places for a block, with 4 cells of 9 directions each: 144 numbers.",
+    )
+
+
+@step("hog_feature", "normalised in a batch: each image by itself")
+def _(f):
+    images = np.stack([_grey(_DOTS), _grey(_DOTS[::-1, ::-1] / 2)])
+    array(
+        f(images, block=2),
+        np.stack([_four(0.1**0.5, 0.4**0.5), _four(0.4**0.5, 0.1**0.5)]),
+        "the features",
+        "each block of each image has length 1, whatever else is in the batch.",
+        shape_cause="a batch (N, H, W, 3) gives (N, F).",
     )
 
 

@@ -177,7 +177,9 @@ def _update(f, w, b, x, d, right_w, right_b, cause, *, rate=1.0, known=()):
         f(np.array(w, dtype=float), float(b), np.array(x, dtype=float), d, rate), ("w", "b")
     )
     array(new_w, right_w, "w", cause, known=known, shape_cause="w keeps its shape.")
-    scalar(new_b, right_b, "b", "the bias is corrected too: it is a weight of an input 1.")
+    known = [(b + (right_b - b) / rate, "the learning rate is in front of the bias's too.")]
+    cause = "the bias is corrected too: it is a weight of an input 1."
+    scalar(new_b, right_b, "b", cause, known if rate != 1 else ())
 
 
 _SUM = "the sum itself is used: compare d with what it says, 0 or 1."

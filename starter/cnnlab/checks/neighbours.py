@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 
 from cnnlab.checks.expect import array, integers, unchanged
@@ -28,12 +30,16 @@ def _(f):
 def _(f):
     X, X_train = np.array([[0.0, 0], [3, 4], [6, 8]]), np.array([[0.0, 0], [6, 0]])
     once = "the product is taken off once only: (a − b)² = a² − 2ab + b²."
+    sign = "2ab is added: (a − b)² = a² − 2ab + b²."
     array(
         f(X, X_train),
         [[0, 6], [5, 5], [10, 8]],
         "distances",
         "distances[i, j] belongs to X[i] and X_train[j].",
-        known=[([[0, 6], [5, 43**0.5], [10, 10]], once)],
+        known=[
+            ([[0, 6], [5, 43**0.5], [10, 10]], once),
+            ([[0, 6], [5, 97**0.5], [10, 208**0.5]], sign),
+        ],
         known_shapes={(2, 3): "transposed: a row for each image of X."},
         inputs={"X": X, "X_train": X_train},
     )
@@ -55,7 +61,25 @@ def _(f):
             f"the distances of eight images to themselves are {np.diag(np.atleast_2d(came))}",
             "0, up to rounding",
             "rounding makes a² − 2ab + b² a tiny negative number: np.maximum(..., 0) before the "
-            "root.",
+            "root. And compute in float64: float32 has too few digits for the difference.",
+        )
+
+
+@step("knn_distances", "100 images and 400: no array of 100 x 400 x 200 numbers")
+def _(f):
+    X, X_train = np.linspace(0, 1, 20_000).reshape(100, 200), np.ones((400, 200))
+    tracemalloc.start()
+    try:
+        f(X, X_train)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    if peak >= 8 * 100 * 400 * 200 / 2:  # half of it, so that float32 counts
+        raise CheckFailed(
+            f"your function took {peak / 1e6:.0f} MB",
+            "a few MB",
+            "X[:, None] − X_train subtracts all pairs at once. With 4,000 training images that "
+            "would be 50 GB: use the matrix product X @ X_train.T.",
         )
 
 
@@ -78,8 +102,8 @@ def _(f):
         "y",
         "np.argsort along axis 1 gives the places of the nearest; y_train gives their classes.",
         known=[
-            ([0, 2], "that are the classes of the farthest."),
-            ([0, 1], "that are the places of the nearest; look their classes up in y_train."),
+            ([0, 2], "those are the classes of the farthest."),
+            ([0, 1], "those are the places of the nearest; look their classes up in y_train."),
             ([1, 2], "the nearest is left out."),
         ],
     )

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from cnnlab.checks.expect import array, parts, unchanged
-from cnnlab.checks.steps import step
+from cnnlab.checks.steps import CheckFailed, step
 
 
 @step("extract_patches", "a 3x3 image gives 2x2 patches of 2x2")
@@ -61,6 +61,28 @@ def _(f):
     )
 
 
+@step("extract_patches", "patches of 3, stride 2: on 4 rows there is one place, on 6 columns two")
+def _(f):
+    image = np.arange(24.0).reshape(1, 4, 6, 1)
+    right = [[[[0, 1, 2, 6, 7, 8, 12, 13, 14], [2, 3, 4, 8, 9, 10, 14, 15, 16]]]]
+    cause = "there are (H − size) // stride + 1 places down: 1 // 2 + 1."
+    array(f(image, 3, 2), right, "patches", cause)
+
+
+@step("extract_patches", "bytes stay bytes: uint8 in, uint8 out")
+def _(f):
+    came = np.asarray(f(np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1), 2, 2))
+    if came.dtype != np.uint8:
+        cause = "the images' dtype is kept: np.empty(shape, dtype=images.dtype)."
+        raise CheckFailed(f"patches of dtype {came.dtype}", "uint8, an eighth of the memory", cause)
+    array(
+        came.astype(float),
+        [[[[0, 1, 4, 5], [2, 3, 6, 7]], [[8, 9, 12, 13], [10, 11, 14, 15]]]],
+        "patches",
+        "as with floats.",
+    )
+
+
 @step("extract_patches", "two images, each cut by itself")
 def _(f):
     images = np.arange(16.0).reshape(2, 2, 4, 1)
@@ -85,13 +107,13 @@ _BOTH = ("mean", "P")
 
 @step("fit_whitening", "the mean patch")
 def _(f):
-    mean, _ = parts(f(_MOVED, 0.5), _BOTH)
+    mean, _ = parts(f(_MOVED.copy(), 0.5), _BOTH)
     array(mean, [5, 2], "mean", "the mean over the patches: axis 0.")
 
 
 @step("fit_whitening", "variances 3.5 and 0.5, epsilon 0.5: P has 1/2 and 1 on its diagonal")
 def _(f):
-    _, P = parts(f(_MOVED, 0.5), _BOTH)
+    _, P = parts(f(_MOVED.copy(), 0.5), _BOTH)
     variances = np.array([3.5, 0.5])
     turned = [
         ([[0, a / 2], [b, 0]], "the last Vᵀ is missing: patches come out turned.")
@@ -104,6 +126,7 @@ def _(f):
         "take the mean off, divide the covariance by the number of patches, 1 / sqrt(3.5 + 0.5).",
         known=[
             (np.diag([0.25, 1]), "the square root is missing."),
+            (np.diag(variances**-0.5), "epsilon is missing: 1 / sqrt(l + epsilon)."),
             (np.diag(1 / (variances**0.5 + 0.5)), "epsilon belongs under the root."),
             (np.diag((variances * 4 / 3 + 0.5) ** -0.5), "divide by M, not by M − 1."),
             (np.diag((variances * 4 + 0.5) ** -0.5), "divide by the number of patches."),
@@ -126,14 +149,18 @@ def _(f):
 def _(f):
     rng = np.random.default_rng(0)
     patches = rng.standard_normal((500, 3)) @ rng.standard_normal((3, 3)) + 2
-    mean, P = parts(f(patches, 1e-9), _BOTH)
+    mean, P = parts(f(patches.copy(), 1e-9), _BOTH)
     white = (patches - np.asarray(mean, dtype=float)) @ np.asarray(P, dtype=float)
-    array(white.T @ white / 500, np.eye(3), "the covariance", "see the formula.", tolerance=1e-4)
+    cause = (
+        "are V and Vᵀ exchanged? np.linalg.eigh returns V with the eigenvectors as columns: "
+        "V stands left, Vᵀ right."
+    )
+    array(white.T @ white / 500, np.eye(3), "the covariance", cause, tolerance=1e-4)
 
 
 @step("fit_whitening", "patches are left as they were")
 def _(f):
-    patches = _MOVED
+    patches = _MOVED.copy()
     with unchanged(patches=patches):
         f(patches, 0.5)
 
@@ -197,11 +224,11 @@ def _(f):
     )
 
 
-@step("build_codebook", "4,800 patches: the last batch too")
+@step("build_codebook", "20,004 patches: the last batch too")
 def _(f):
-    patches = np.repeat([[0.0], [1], [10], [11]], 1200, axis=0)
+    patches = np.repeat([[0.0], [10], [11]], [19_996, 4, 4], axis=0)
     cause = "all patches count, also those of the last, shorter batch."
-    array(f(patches, np.array([[0.0], [10]]), 1), [[0.5], [10.5]], "words", cause)
+    array(f(patches, np.array([[0.0], [10]]), 1), [[0], [10.5]], "words", cause)
 
 
 @step("build_codebook", "patches and words are left as they were")
@@ -212,7 +239,7 @@ def _(f):
 
 
 # one number a patch, words 0 and 10, one patch in each quarter
-_PATCHES = np.array([[[[1.0], [9]], [[2], [6]]]])
+_PATCHES = np.array([[[[1.0], [9]], [[2], [14]]]])
 _WORDS = np.array([[0.0], [10]])
 _ORDER = "the order is upper left, upper right, lower left, lower right."
 
@@ -226,7 +253,7 @@ def _(f):
         "patch 1 is nearest to word 0, patch 9 to word 10, ...",
         known=[
             ([[1, 0, 1, 0, 0, 1, 0, 1]], _ORDER),
-            ([[4, 0, 0, 4, 3, 0, 0, 1]], "soft is False here: count the nearest word."),
+            ([[4, 0, 0, 4, 3, 0, 0, 5]], "soft is False here: count the nearest word."),
         ],
         known_shapes={(1, 2): "the whole image at once: each quarter by itself."},
         shape_cause="four quarters with two words each: 8 numbers.",
@@ -238,13 +265,18 @@ def _(f):
 def _(f):
     array(
         f(_PATCHES.copy(), _WORDS.copy(), True),
-        [[4, 0, 0, 4, 3, 0, 0, 1]],
+        [[4, 0, 0, 4, 3, 0, 0, 5]],
         "features",
         "patch 1 has the distances 1 and 9, their mean is 5: max(0, 5 − 1) and max(0, 5 − 9).",
         known=[
             ([[1, 0, 0, 1, 1, 0, 0, 1]], "soft is True here."),
-            ([[40, 0, 0, 40, 30, 0, 0, 10]], "squared distances: take the root first."),
-            ([[4, -4, -4, 4, 3, -3, -1, 1]], "what is farther than average is silent: max with 0."),
+            ([[40, 0, 0, 40, 30, 0, 0, 90]], "squared distances: take the root first."),
+            ([[4, -4, -4, 4, 3, -3, -5, 5]], "what is farther than average is silent: max with 0."),
+            (
+                [[5, 0, 0, 5, 4, 0, 0, 2]],
+                "the mean runs over all patches: each patch has its own, over its distances to "
+                "the words (axis=1, keepdims=True).",
+            ),
         ],
     )
 
@@ -252,13 +284,14 @@ def _(f):
 @step("encode_images", "3x3 patches: the middle row and column are lower and right")
 def _(f):
     array(
-        f(np.zeros((1, 3, 3, 1)), _WORDS.copy(), False),
-        [[1, 0, 2, 0, 2, 0, 4, 0]],
+        f(np.array([[0.0, 10, 0], [0, 0, 0], [0, 0, 0]]).reshape(1, 3, 3, 1), _WORDS.copy(), False),
+        [[1, 0, 1, 1, 2, 0, 4, 0]],
         "features",
         "the upper quarters have 3 // 2 = 1 row.",
         known=[
-            ([[4, 0, 2, 0, 2, 0, 1, 0]], "the middle went to the upper left."),
-            ([[1, 0, 1, 0, 1, 0, 1, 0]], "averaged in each quarter: add up."),
+            ([[3, 1, 2, 0, 2, 0, 1, 0]], "the middle went to the upper left."),
+            ([[1, 0, 0.5, 0.5, 1, 0, 1, 0]], "averaged in each quarter: add up."),
+            ([[1, 0, 1, 0, 1, 0, 1, 0]], "the middle row and column are left out."),
         ],
     )
 
@@ -267,7 +300,10 @@ def _(f):
 def _(f):
     patches = np.array([[[[0.0], [0], [10], [10]]] * 2, [[[10.0], [10], [10], [0]]] * 2])
     right = [[2, 0, 0, 2, 2, 0, 0, 2], [0, 2, 1, 1, 0, 2, 1, 1]]
-    array(f(patches, _WORDS.copy(), False), right, "features", "a row for each image.")
+    halves = "the columns are halved by the number of rows: W' // 2, not H' // 2."
+    known = [([[1, 0, 1, 2, 1, 0, 1, 2], [0, 1, 1, 2, 0, 1, 1, 2]], halves)]
+    cause = "a row for each image."
+    array(f(patches, _WORDS.copy(), False), right, "features", cause, known=known)
 
 
 @step("encode_images", "patches and words are left as they were")

@@ -9,6 +9,8 @@ neuron.py      one output as a neuron; shared weights; gradients handed back
 photographs.py many small colour images: sheets, templates, visual words
 features.py    what a feature sees: hues, the directions of edges
 results.py     regions in the plane, losses, one table for all, confusions
+memory.py      arrays and the memory that they lie in; matrix products as boxes
+speed.py       times against sizes; what the machine allows
 training.py    a picture that changes while a net is trained
 
 Nothing in here convolves, pools or learns: the numbers come from your own functions.
@@ -16,11 +18,13 @@ Nothing in here convolves, pools or learns: the numbers come from your own funct
 
 from cnnlab.plots.features import hog_glyphs, hue_histograms
 from cnnlab.plots.images import gallery, signals
+from cnnlab.plots.memory import memory, product
 from cnnlab.plots.neuron import hand_back, neuron, shared_weights
 from cnnlab.plots.numbers import Box, matrices
 from cnnlab.plots.photographs import patches, sheet, templates
 from cnnlab.plots.receptive import stacks
 from cnnlab.plots.results import confusions, losses, regions, results_chart, results_table
+from cnnlab.plots.speed import roofline, times
 from cnnlab.plots.training import TrainingPicture
 from cnnlab.plots.windows import grids, layer, places
 
@@ -36,15 +40,19 @@ __all__ = [
     "layer",
     "losses",
     "matrices",
+    "memory",
     "neuron",
     "patches",
     "places",
+    "product",
     "regions",
     "results_chart",
     "results_table",
+    "roofline",
     "shared_weights",
     "sheet",
     "signals",
     "stacks",
     "templates",
+    "times",
 ]

@@ -92,7 +92,9 @@ def templates(weights: np.ndarray, names: Sequence[str], shape=(32, 32, 3)) -> N
 
 
 @picture
-def patches(pieces: np.ndarray, size: int, columns: int = 20, title: str = "") -> None:
+def patches(
+    pieces: np.ndarray, size: int, columns: int = 20, title: str = "", apart: int = 0
+) -> None:
     """Show small colour patches side by side, each with its own contrast: 0 is grey.
 
     Args:
@@ -100,14 +102,16 @@ def patches(pieces: np.ndarray, size: int, columns: int = 20, title: str = "") -
         size: the side of a patch in pixels.
         columns: how many to a row.
         title: over all of them.
+        apart: so many patches of each row stand apart, at its left.
     """
     columns = min(columns, len(pieces))
     rows = -(-len(pieces) // columns)
-    page = np.ones((rows * (size + 1) + 1, columns * (size + 1) + 1, 3))
+    gap = size if apart else 0
+    page = np.ones((rows * (size + 1) + 1, columns * (size + 1) + 1 + gap, 3))
     for i, piece in enumerate(pieces):
         row, column = divmod(i, columns)
         limit = np.abs(piece).max() or 1
-        down, across = row * (size + 1) + 1, column * (size + 1) + 1
+        down, across = row * (size + 1) + 1, column * (size + 1) + 1 + gap * (column >= apart)
         square = 0.5 + piece.reshape(size, size, 3) / (2 * limit)
         page[down : down + size, across : across + size] = square
     scale = min(WIDTH / page.shape[1], 0.07)

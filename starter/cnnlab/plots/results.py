@@ -14,12 +14,19 @@ _MARKERS = "os^Dv*"
 
 
 @picture
-def regions(classifiers: Mapping[str, Callable], points: np.ndarray, y: np.ndarray) -> None:
+def regions(
+    classifiers: Mapping[str, Callable],
+    points: np.ndarray,
+    y: np.ndarray,
+    marks: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Show which parts of the plane classifiers give to which class, and the points.
 
     Args:
         classifiers: title -> a function that takes (M, 2) and returns M classes.
         points: (N, 2). y: (N,), classes from 0 to 5.
+        marks: title -> (K, 2), places to mark with a large cross; by their order, each in the
+            colour of the class with that number.
     """
     low, high = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     across, down = np.meshgrid(np.linspace(low[0], high[0], 160), np.linspace(low[1], high[1], 160))
@@ -52,6 +59,9 @@ def regions(classifiers: Mapping[str, Callable], points: np.ndarray, y: np.ndarr
                 markeredgecolor="white",
                 markeredgewidth=0.6,
             )
+        for label, place in enumerate((marks or {}).get(title, ())):
+            axes.plot(*place, "X", color=INK, markersize=15, zorder=3)
+            axes.plot(*place, "X", color=COLOURS[label], markersize=10, zorder=3)
         axes.set_title(title)
         axes.set_xticks([])
         axes.set_yticks([])

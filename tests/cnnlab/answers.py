@@ -1,0 +1,49 @@
+"""An assignment's references, and a student's function as it stands in a notebook."""
+
+import itertools
+import linecache
+import time
+
+import numpy as np
+import pytest
+
+from autograder.diagnose import load_misconceptions
+from autograder.questions import find_assignment
+from cnnlab.checks import CheckFailed, check
+from cnnlab.checks.steps import STEPS
+
+_numbers = itertools.count()
+
+
+class Answers:
+    """To the questions of one assignment."""
+
+    def __init__(self, assignment: str):
+        found = find_assignment(assignment)
+        load_misconceptions(found.misconceptions)
+        self.references = found.references()
+
+    def as_written(self, question: str, answer, **others):
+        """``answer`` as a notebook's function, its neighbours right unless ``others`` has them."""
+        source = f"def {question}(*args, **options):\n    return answer(*args, **options)\n"
+        filename = f"/tmp/ipykernel_8/{next(_numbers)}.py"
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        namespace = {"np": np, **self.references, **others, "answer": answer}
+        exec(compile(source, filename, "exec"), namespace)
+        return namespace[question]
+
+    def assert_passes(self, question: str, capfd) -> None:
+        """The reference passes every step of its visible check, in little time."""
+        start = time.thread_time()
+        assert check(self.as_written(question, self.references[question])) is None
+        assert time.thread_time() - start < 2
+        shown = capfd.readouterr()
+        assert shown.out.count("✓") == len(STEPS[question]) >= 4
+        assert "✗" not in shown.out
+        assert shown.err == ""
+
+    def message(self, question: str, answer, **others) -> str:
+        """What its visible check says of an answer that it has to refuse."""
+        with pytest.raises(CheckFailed) as failed:
+            check(self.as_written(question, answer, **others))
+        return " ".join(str(failed.value).split())
