@@ -8,6 +8,7 @@
 ``evaluation``      a net's scores and its accuracy
 ``features``        from images to rows of numbers: the tools around your own features
 ``gradient_check``  numeric gradients, to compare yours with
+``looking``         where to look in a trained net
 ``parallel``        a part of each batch for each core
 ``photo``           a photograph to try filters on
 ``plots``           the notebooks' pictures

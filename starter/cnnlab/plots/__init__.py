@@ -12,12 +12,19 @@ results.py     regions in the plane, losses, one table for all, confusions
 memory.py      arrays and the memory that they lie in; matrix products as boxes
 speed.py       times against sizes; what the machine allows
 training.py    a picture that changes while a net is trained
+descent.py     the paths of update rules down a ravine
+inside.py      the filters of a net, and the maps that its layers make
+charts.py      lines, and bars of accuracies
+tiles.py       small pictures on one sheet, for the others
 
 Nothing in here convolves, pools or learns: the numbers come from your own functions.
 """
 
+from cnnlab.plots.charts import curves, ladder
+from cnnlab.plots.descent import ravine
 from cnnlab.plots.features import hog_glyphs, hue_histograms
 from cnnlab.plots.images import gallery, signals
+from cnnlab.plots.inside import activation_maps, filters
 from cnnlab.plots.memory import memory, product
 from cnnlab.plots.neuron import hand_back, neuron, shared_weights
 from cnnlab.plots.numbers import Box, matrices
@@ -31,12 +38,16 @@ from cnnlab.plots.windows import grids, layer, places
 __all__ = [
     "Box",
     "TrainingPicture",
+    "activation_maps",
     "confusions",
+    "curves",
+    "filters",
     "gallery",
     "grids",
     "hand_back",
     "hog_glyphs",
     "hue_histograms",
+    "ladder",
     "layer",
     "losses",
     "matrices",
@@ -45,6 +56,7 @@ __all__ = [
     "patches",
     "places",
     "product",
+    "ravine",
     "regions",
     "results_chart",
     "results_table",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cnnlab.plots.style import BLUE, GREEN, INK, ORANGE, WIDTH, bare, common_style
+from cnnlab.plots.tiles import stretched, tiled
 
 if TYPE_CHECKING:
     from cnnlab.solver import Solver
@@ -56,7 +56,7 @@ class TrainingPicture:
             seconds: between two pictures, at least; more where drawing is slow.
         """
         self.X, self.y, self.class_names = X, y, class_names
-        self.images = _stretched(X.transpose(0, 2, 3, 1)) if images is None else images
+        self.images = stretched(X.transpose(0, 2, 3, 1)) if images is None else images
         self.activations = activations or _first_relu
         self.seconds = seconds
         self._next = 0.0  # on the monotonic clock
@@ -175,7 +175,7 @@ def _draw_filters(axes: Any, model: Any) -> None:
     F, C, _, _ = filters.shape
     shown = filters if C == 3 else filters[:, :1]
     largest = np.abs(shown).max() or 1.0
-    axes.imshow(_tiled(0.5 + shown.transpose(0, 2, 3, 1) / (2 * largest)), cmap="gray")
+    axes.imshow(tiled(0.5 + shown.transpose(0, 2, 3, 1) / (2 * largest)), cmap="gray")
     axes.set_title(f"{F} filters", loc="left")
 
 
@@ -185,7 +185,7 @@ def _draw_maps(axes: Any, maps: np.ndarray | None, image: np.ndarray) -> None:
     if maps is None:
         axes.imshow(image)
         return
-    axes.imshow(_tiled(_stretched(maps[0, :MAPS, :, :, None])), cmap="gray")
+    axes.imshow(tiled(stretched(maps[0, :MAPS, :, :, None])), cmap="gray")
     axes.set_title("what they find", loc="left")
 
 
@@ -197,26 +197,6 @@ def _first_relu(model: Any, X: np.ndarray) -> np.ndarray | None:
         return None
     maps = model.forward(X)[0][first]
     return maps if np.ndim(maps) == 4 else None
-
-
-def _stretched(images: np.ndarray) -> np.ndarray:
-    """Each image from 0 to 1."""
-    low = images.min(axis=(1, 2, 3), keepdims=True)
-    high = images.max(axis=(1, 2, 3), keepdims=True)
-    return (images - low) / np.maximum(high - low, 1e-8)
-
-
-def _tiled(images: np.ndarray) -> np.ndarray:
-    """(n, H, W, C) side by side on a white ground, about as wide as high: (height, width, C)."""
-    n, H, W, C = images.shape
-    columns = math.ceil(math.sqrt(n))
-    rows = -(-n // columns)
-    edge = max(1, H // 8)
-    sheet = np.ones((rows * (H + edge) - edge, columns * (W + edge) - edge, C))
-    for k, image in enumerate(images):
-        top, left = k // columns * (H + edge), k % columns * (W + edge)
-        sheet[top : top + H, left : left + W] = image
-    return sheet
 
 
 def _in_a_notebook() -> bool:
