@@ -86,6 +86,28 @@ PICTURES = {
     "results_chart": lambda: plots.results_chart(
         NUMBERS.random((5, 3)), list("abcde"), ["nearest neighbours", "linear", "two layers"], 0.1
     ),
+    "curves": lambda: plots.curves(
+        {"a long name of a net": {-10: 30.0, 0: 70.0, 10: 31.0}, "linear": {-10: 12.0, 10: 9.0}},
+        "moved by pixels",
+        "accuracy in %",
+        chance=10,
+    ),
+    "curves, logarithmic": lambda: plots.curves(
+        {f"scale {n}": {0.5: 1e-6, 1.5: 1e6} for n in range(7)}, "layer", "size", logarithmic=True
+    ),
+    "ladder": lambda: plots.ladder(
+        {"HoG + colour, linear": 0.65, "nothing": np.nan, "all": 1.0, "none": 0.0}, chance=0.1
+    ),
+    "ravine": lambda: plots.ravine(
+        lambda x, y: x**2 + 20 * y**2,
+        {"SGD": np.array([[-8.0, 1.5], [1.0, 9.0]]), "the start": np.array([[-8.0, 1.5]])},
+    ),
+    "filters": lambda: plots.filters(
+        {"at first": NUMBERS.standard_normal((16, 3, 5, 5)), "grey": np.zeros((3, 1, 7, 7))}
+    ),
+    "activation_maps": lambda: plots.activation_maps(
+        {"relu1: 3 x 8 x 8": NUMBERS.random((3, 8, 8)), "relu3": NUMBERS.random((40, 4, 4))}
+    ),
     "confusions": lambda: plots.confusions(
         NUMBERS.integers(0, 99, (10, 10)), ["house with a turquoise roof"] * 10
     ),
@@ -172,6 +194,49 @@ def test_what_is_no_image_is_refused(shape):
 def test_the_hanging_window_is_marked(shown):
     plots.places(7, 3, {"stride 3": [0, 3, 6]})
     assert "hangs over the edge" in [text.get_text() for text in shown[0].axes[0].texts]
+
+
+def test_what_leaves_the_ravine_is_cut_off_and_the_star_is_at_the_lowest_place(shown):
+    path = np.array([[-8.0, 1.5], [4.0, 700.0]])
+    plots.ravine(lambda x, y: (x - 2) ** 2 + y**2, {"one": path, "other": path[:1]})
+    for axes in shown[0].axes:
+        assert np.abs(axes.get_ylim()).max() < 2
+        assert axes.get_aspect() == 1
+    *_, walked, start, star = shown[0].axes[0].lines
+    np.testing.assert_array_equal(walked.get_xydata(), path)
+    np.testing.assert_array_equal(start.get_xydata(), path[:1])
+    np.testing.assert_allclose(star.get_xydata(), [[2, 0]], atol=0.05)
+
+
+def test_filters_share_a_scale_with_0_grey(shown):
+    w = np.zeros((2, 3, 5, 5))
+    w[0, 0, 0, 0], w[1, 2] = -4, 2
+    plots.filters({"two": w}, columns=2)
+    pixels = shown[0].axes[0].images[0].get_array()
+    assert pixels.shape == (5, 11, 3)
+    np.testing.assert_allclose(pixels[0, 0], [0, 0.5, 0.5])
+    np.testing.assert_allclose(pixels[:, 6:], np.broadcast_to([0.5, 0.5, 0.75], (5, 5, 3)))
+    assert (pixels[:, 5] == 1).all()
+
+
+def test_of_many_maps_the_strongest_are_shown_in_their_order(shown):
+    maps = np.zeros((6, 2, 2))
+    maps[:, 0, 0], maps[:, 1, 1] = [3, 9, 1, 7, 2, 8], -1
+    maps[1, 0, 1], maps[3, 0, 1], maps[5, 0, 1] = 4, 3, 8  # half; half; all
+    plots.activation_maps({"relu": maps}, columns=3, rows=1)
+    (sheet,) = [np.squeeze(axes.images[0].get_array()) for axes in shown[0].axes]
+    assert sheet.shape == (2, 8)
+    np.testing.assert_allclose(sheet[0], [1, 0.5, 1, 1, 0.5, 1, 1, 1])
+    np.testing.assert_allclose(sheet[1, ::3], [0.1, 1 / 8, 1 / 9], atol=1e-9)
+
+
+def test_bars_tell_their_numbers_and_a_gap_says_so(shown):
+    plots.ladder({"a": 0.329, "b": np.nan, "c": 0.98}, chance=0.1, ours=1)
+    axes = shown[0].axes[0]
+    assert [text.get_text() for text in axes.texts] == ["32.9%", "not measured", "98.0%"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([32.9, 0, 98])
+    first, second, last = (bar.get_facecolor() for bar in axes.patches)
+    assert first == second != last
 
 
 def test_minus_zero_is_written_as_zero(shown):

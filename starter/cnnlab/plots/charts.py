@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
-from cnnlab.plots.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, picture
+from cnnlab.plots.style import BLUE, COLOURS, GREY, ORANGE, WIDTH, picture, ticks_in_view
 
 
 @picture
@@ -43,9 +44,12 @@ def curves(
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
+    if all(float(x).is_integer() for points in lines.values() for x in points):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.grid(alpha=0.3)
+    ticks_in_view(axes)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 

@@ -72,3 +72,10 @@ def bare(axes) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.axis("off")
+
+
+def ticks_in_view(axes) -> None:
+    """Keep only those ticks that lie within the limits of matplotlib's axes, as they are now."""
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        low, high = sorted(limits)
+        axis.set_ticks([tick for tick in axis.get_ticklocs() if low <= tick <= high])
