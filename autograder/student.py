@@ -207,10 +207,8 @@ class Session:
     def _with_parts(self, value: Any, since: int, take: Callable[[np.ndarray], np.ndarray]) -> Any:
         """With a Part for all that came out of this call and those after it."""
         known = self.parts.get(id(value))
-        if known is not None and known[1][0] >= since:
-            # what a look brought was a copy: the kernel does not have it
-            if since == LOST or self.calls[known[1][0]].op == "call":
-                return Part(known[1])
+        if known is not None and known[1][0] >= since and self._is_there(known[1][0], since):
+            return Part(known[1])
         if isinstance(value, np.ndarray):
             return take(value)
         if type(value) in (tuple, list):
@@ -218,6 +216,10 @@ class Session:
         if isinstance(value, dict):
             return {key: self._with_parts(item, since, take) for key, item in value.items()}
         return value
+
+    def _is_there(self, index: int, since: int) -> bool:
+        """Whether the kernel has what this call gave: what a look brought was a copy."""
+        return since == LOST or self.calls[index].op == "call"
 
     def _with_origins(self, value: Any, index: int, path: tuple) -> Any:
         """Note where each part of a result came from."""

@@ -1,0 +1,359 @@
+"""The hidden tests of assignment 4: the layers that a convnet needs beside convolution and pooling,
+and the rules by which its weights are updated.
+
+A backward pass is called with the cache of the student's own forward pass, where that runs.
+"""
+
+import numpy as np
+import pytest
+
+from autograder.compare import assert_close, describe, unpack
+from autograder.errors import StudentError, StudentRaised, WrongAnswer
+from autograder.hidden.inputs import SINGLE, assert_unchanged, own_cache
+from autograder.questions import question
+from solutions import affine, dropout, relu
+
+# A backward pass by numeric differences is no backward pass: beside numbers as large as these, a
+# small step drowns in rounding.
+LARGE = 1e7
+
+
+def single(*arrays):
+    return tuple(array.astype(np.float32) for array in arrays)
+
+
+def refuses_other_modes(student, function, *args):
+    """Called with the mode "testing", the function has to raise a ValueError."""
+    try:
+        getattr(student, function)(*args)
+    except StudentRaised as error:
+        if error.ename == "ValueError":
+            return
+        raise
+    raise WrongAnswer(
+        "the mode was 'testing', which is neither 'train' nor 'test', and no ValueError came"
+    )
+
+
+# --- affine layers --------------------------------------------------------------------------------
+
+AFFINE = pytest.mark.parametrize(
+    "x_shape",
+    [
+        pytest.param((4, 6), id="rows of numbers"),
+        pytest.param((3, 2, 4, 5), id="images that are not square"),
+        pytest.param((1, 3, 2, 2), id="one image"),
+        pytest.param((5, 2, 3), id="arrays with one axis less"),
+    ],
+)
+
+
+def draw_affine(rng, x_shape, outputs=7):
+    x, w = rng.standard_normal(x_shape), rng.standard_normal((np.prod(x_shape[1:]), outputs))
+    return x, w, rng.uniform(1, 2, outputs)
+
+
+@question("affine_forward", points=2)
+class TestAffineForward:
+    def check(self, student, x, w, b, **tolerance):
+        out, _ = unpack(student.affine_forward(x, w, b), "out", "cache")
+        assert_close(out, affine.affine_forward(x, w, b)[0], name="out", **tolerance)
+
+    def test_no_bias(self, student, rng):
+        """rows of numbers, biases of 0"""
+        x, w, b = draw_affine(rng, (5, 4), 3)
+        self.check(student, x, w, 0 * b)
+
+    @AFFINE
+    def test_shapes(self, student, rng, x_shape):
+        """inputs of many shapes, with biases"""
+        self.check(student, *draw_affine(rng, x_shape))
+
+    def test_leaves_its_inputs_alone(self, student, rng):
+        """images in single precision, which are left as they were"""
+        x, w, b = single(*draw_affine(rng, (2, 3, 4, 2)))
+        held = {"x": student.put(x), "w": student.put(w), "b": student.put(b)}
+        out, _ = unpack(student.affine_forward(*held.values()), "out", "cache")
+        assert_close(out, affine.affine_forward(x, w, b)[0], name="out", **SINGLE)
+        for (name, handle), before in zip(held.items(), (x, w, b), strict=True):
+            assert_unchanged(student.get(handle), before, name)
+
+
+@question("affine_backward", points=3)
+class TestAffineBackward:
+    NAMES = ("dx", "dw", "db")
+
+    def both(self, student, rng, layer, put=lambda dout: dout):
+        """The student's gradients of a layer, the right ones, dout and what was sent for it."""
+        out, right_cache = affine.affine_forward(*layer)
+        dout = rng.uniform(0.5, 2, out.shape).astype(out.dtype)
+        cache = own_cache(student, "affine_forward", *layer, otherwise=right_cache)
+        sent = put(dout)
+        actual = unpack(student.affine_backward(sent, cache), *self.NAMES)
+        return actual, affine.affine_backward(dout, right_cache), dout, sent
+
+    def check(self, student, rng, x_shape, name):
+        actual, expected, *_ = self.both(student, rng, draw_affine(rng, x_shape))
+        number = self.NAMES.index(name)
+        assert_close(actual[number], expected[number], name=name)
+
+    @AFFINE
+    def test_dx(self, student, rng, x_shape):
+        """dx, the gradient of the inputs"""
+        self.check(student, rng, x_shape, "dx")
+
+    @AFFINE
+    def test_dw(self, student, rng, x_shape):
+        """dw, the gradient of the weights"""
+        self.check(student, rng, x_shape, "dw")
+
+    def test_db(self, student, rng):
+        """db, the gradient of the biases"""
+        self.check(student, rng, (4, 2, 3, 2), "db")
+
+    def test_derived(self, student, rng):
+        """images whose numbers are large: differences will not do"""
+        x, w, b = draw_affine(rng, (3, 2, 3, 4))
+        actual, expected, *_ = self.both(student, rng, (LARGE * x, w, b))
+        for came, right, name in zip(actual, expected, self.NAMES, strict=True):
+            assert_close(came, right, name=name)
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """gradients in single precision, which are left as they were"""
+        layer = single(*draw_affine(rng, (2, 3, 4, 2)))
+        actual, expected, dout, held = self.both(student, rng, layer, student.put)
+        for came, right, name in zip(actual, expected, self.NAMES, strict=True):
+            assert_close(came, right, name=name, **SINGLE)
+        assert_unchanged(student.get(held), dout, "dout")
+
+
+# --- ReLU -----------------------------------------------------------------------------------------
+
+RELU = pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((6, 7), id="rows of numbers"),
+        pytest.param((2, 3, 4, 5), id="images"),
+    ],
+)
+
+
+@question("relu_forward", points=1)
+class TestReluForward:
+    @RELU
+    def test_shapes(self, student, rng, shape):
+        """arrays of some shapes"""
+        x = rng.standard_normal(shape)
+        out, _ = unpack(student.relu_forward(x), "out", "cache")
+        assert_close(out, relu.relu_forward(x)[0], name="out")
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """images in single precision, which are left as they were"""
+        (x,) = single(rng.standard_normal((2, 3, 5, 4)))
+        held = student.put(x)
+        out, _ = unpack(student.relu_forward(held), "out", "cache")
+        assert_close(out, relu.relu_forward(x)[0], name="out", **SINGLE)
+        assert_unchanged(student.get(held), x, "x")
+
+
+@question("relu_backward", points=1)
+class TestReluBackward:
+    def both(self, student, rng, x, put=lambda dout: dout):
+        """The student's dx, the right one, dout and what was sent for it. No x is exactly 0."""
+        dout = rng.standard_normal(x.shape).astype(x.dtype)
+        cache = own_cache(student, "relu_forward", x, otherwise=x)
+        sent = put(dout)
+        return student.relu_backward(sent, cache), relu.relu_backward(dout, x), dout, sent
+
+    @RELU
+    def test_shapes(self, student, rng, shape):
+        """arrays of some shapes"""
+        dx, expected, *_ = self.both(student, rng, rng.standard_normal(shape))
+        assert_close(dx, expected, name="dx")
+
+    def test_derived(self, student, rng):
+        """numbers that are large: differences will not do"""
+        dx, expected, *_ = self.both(student, rng, LARGE * rng.standard_normal((3, 4, 2)))
+        assert_close(dx, expected, name="dx")
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """gradients in single precision, which are left as they were"""
+        x = rng.standard_normal((2, 3, 5, 4))
+        dx, expected, dout, held = self.both(student, rng, *single(x), student.put)
+        assert_close(dx, expected, name="dx", **SINGLE)
+        assert_unchanged(student.get(held), dout, "dout")
+
+
+# --- dropout --------------------------------------------------------------------------------------
+
+# What is drawn is the student's own, with whatever generator: only what holds of every draw can be
+# asked for. With a seed, typical bugs draw what the reference draws.
+
+
+def draw_numbers(rng, shape=(30, 40)):
+    """None of them 0: in out, 0 is what was dropped."""
+    return rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape)
+
+
+def drawn_param(rng, p, mode="train"):
+    return {"mode": mode, "p": p, "seed": int(rng.integers(2**31))}
+
+
+def mask_of(out, x):
+    """What x was multiplied with."""
+    if not isinstance(out, np.ndarray):
+        raise WrongAnswer(f"out should be an array, but is {describe(out)}.")
+    with np.errstate(all="ignore"):
+        assert_close(0 * out, 0 * x, name="out")  # of x's shape, and finite
+    return out / x
+
+
+def assert_kept(out, x, p, **tolerance):
+    """Each number is 0 or x / p, and about the share p of them is not 0."""
+    kept = mask_of(out, x) != 0
+    share, sigma = kept.mean(), np.sqrt(p * (1 - p) / x.size)
+    if abs(share - p) > 6 * sigma:
+        raise WrongAnswer(
+            f"p is the probability with which a number is kept. Here p = {p:.2f}, but "
+            f"{100 * share:.0f}% of the {x.size} numbers of out are not 0."
+        )
+    try:
+        assert_close(out, kept * x / p, name="out", **tolerance)
+    except WrongAnswer as error:
+        raise WrongAnswer(f"in 'train', what is kept should be x / p. {error}") from None
+
+
+def assert_by_itself(out):
+    """No two rows, columns or images are dropped alike."""
+    kept = out != 0
+    for axis in range(kept.ndim):
+        slices = np.moveaxis(kept, axis, 0).reshape(kept.shape[axis], -1)
+        if len(np.unique(slices, axis=0)) < len(slices):
+            raise WrongAnswer(
+                f"along axis {axis} of out (counted from 0), the same places are dropped again. "
+                "Each number is dropped by itself: draw as many random numbers as x has."
+            )
+
+
+@question("dropout_forward", points=2)
+class TestDropoutForward:
+    def out(self, student, x, param):
+        out, _ = unpack(student.dropout_forward(x, param), "out", "cache")
+        return out
+
+    @pytest.mark.parametrize("p", [0.25, 0.8])
+    def test_training(self, student, rng, p):
+        """in 'train' a number is 0 or x / p, and p of them are kept"""
+        x = draw_numbers(rng)
+        assert_kept(self.out(student, x, drawn_param(rng, p)), x, p)
+
+    def test_each_by_itself(self, student, rng):
+        """images: each number is dropped by itself"""
+        x = draw_numbers(rng, (4, 5, 6, 8))
+        out = self.out(student, x, drawn_param(rng, 0.5))
+        assert_kept(out, x, 0.5)
+        assert_by_itself(out)
+
+    def test_testing(self, student, rng):
+        """in 'test' nothing is dropped or scaled, after a training step that did"""
+        x = draw_numbers(rng)
+        param = drawn_param(rng, 0.6)
+        assert_kept(self.out(student, x, param), x, 0.6)
+        assert_close(self.out(student, x, {**param, "mode": "test"}), x, name="out in 'test'")
+
+    def test_seeds(self, student, rng):
+        """the same seed drops the same numbers, and without a seed each call drops others"""
+        x, param = draw_numbers(rng), drawn_param(rng, 0.5)
+        once, again = (self.out(student, x, param) for _ in range(2))
+        assert_kept(once, x, 0.5)
+        if not np.array_equal(once, again):
+            raise WrongAnswer("two calls with the same seed dropped different numbers")
+        other = self.out(student, x, {**param, "seed": param["seed"] + 1})
+        assert_kept(other, x, 0.5)
+        if np.array_equal(once, other):
+            raise WrongAnswer("two calls with different seeds dropped the same numbers")
+        once, again = (self.out(student, x, {"mode": "train", "p": 0.5}) for _ in range(2))
+        assert_kept(once, x, 0.5)
+        if np.array_equal(once, again):
+            raise WrongAnswer("two calls without a seed dropped the same numbers: draw anew")
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """numbers in single precision, which are left as they were; no other mode is known"""
+        (x,), param = single(draw_numbers(rng)), drawn_param(rng, 0.7)
+        held = student.put(x)
+        assert_kept(self.out(student, held, param), x, 0.7, **SINGLE)
+        assert_unchanged(student.get(held), x, "x")
+        refuses_other_modes(student, "dropout_forward", x, {**param, "mode": "testing"})
+
+
+@question("dropout_backward", points=1)
+class TestDropoutBackward:
+    def own_pass(self, student, x, param):
+        """What the student's own forward pass multiplied x with, and its cache.
+
+        Where it dropped nothing, or fails: those of the reference. That has cost its own points.
+        """
+        try:
+            out, cache = unpack(student.dropout_forward(x, param), "out", "cache")
+            mask = mask_of(out, x)
+            if cache is not None and (param["mode"] == "test" or 0 < np.sum(mask == 0) < x.size):
+                return mask, cache
+        except (StudentError, WrongAnswer):
+            pass
+        out, cache = dropout.dropout_forward(x, param)
+        return mask_of(out, x), cache
+
+    def check(self, student, rng, x, param, put=lambda dout: dout, **tolerance):
+        mask, cache = self.own_pass(student, x, param)
+        dout = draw_numbers(rng, x.shape).astype(x.dtype)
+        sent = put(dout)
+        dx = student.dropout_backward(sent, cache)
+        if param["mode"] == "test":
+            assert_close(dx, dout, name="dx in 'test'", **tolerance)
+        else:
+            self.check_training(dx, dout, mask, param["p"], **tolerance)
+        return dout, sent
+
+    def check_training(self, dx, dout, mask, p, **tolerance):
+        kept = mask != 0
+        try:
+            assert_close(dx, dout * kept / p, name="dx", **tolerance)
+        except WrongAnswer as error:
+            self.same_places(dx, kept)
+            if np.allclose(mask, kept / p, rtol=1e-4):
+                raise error from None
+            # a forward pass that scales otherwise has lost its points: this one may follow it
+            assert_close(dx, dout * mask, name="dx", **tolerance)
+
+    def same_places(self, dx, kept):
+        """Say so where the gradient passes in other places than the numbers did."""
+        if not isinstance(dx, np.ndarray) or dx.shape != kept.shape or not np.any(dx == 0):
+            return
+        if np.any((dx != 0) != kept):
+            raise WrongAnswer(
+                "dx is 0 in other places than out was: the backward pass needs the mask that the "
+                "forward pass drew. Keep it in the cache."
+            )
+
+    @pytest.mark.parametrize("p", [0.3, 0.75])
+    def test_training(self, student, rng, p):
+        """the gradient goes where the numbers went"""
+        self.check(student, rng, draw_numbers(rng, (12, 9)), drawn_param(rng, p))
+
+    def test_images(self, student, rng):
+        """images, and a mask that was drawn without a seed"""
+        x = draw_numbers(rng, (2, 3, 5, 4))
+        self.check(student, rng, x, drawn_param(rng, 0.6))
+        self.check(student, rng, x, {"mode": "train", "p": 0.6})
+
+    def test_testing(self, student, rng):
+        """after a training step, one in 'test'"""
+        x = draw_numbers(rng, (12, 9))
+        self.check(student, rng, x, drawn_param(rng, 0.4))
+        self.check(student, rng, x, drawn_param(rng, 0.4, "test"))
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """gradients in single precision, which are left as they were"""
+        (x,) = single(draw_numbers(rng, (8, 9)))
+        dout, held = self.check(student, rng, x, drawn_param(rng, 0.5), student.put, **SINGLE)
+        assert_unchanged(student.get(held), dout, "dout")

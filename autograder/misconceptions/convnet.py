@@ -1,0 +1,299 @@
+"""The typical bugs of assignment 4.
+
+Each function runs inside the student's kernel too, pasted there by its source: it may use np,
+``reference`` and its arguments, nothing else. Its docstring is the hint. A wrong forward pass
+returns a right cache, so that it does no harm to the backward pass.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from autograder.diagnose import misconception
+from solutions import affine, dropout, relu
+
+reference = SimpleNamespace(
+    affine_forward=affine.affine_forward,
+    affine_backward=affine.affine_backward,
+    relu_forward=relu.relu_forward,
+    relu_backward=relu.relu_backward,
+    dropout_forward=dropout.dropout_forward,
+    dropout_backward=dropout.dropout_backward,
+)
+
+
+# --- affine_forward -------------------------------------------------------------------------------
+
+
+@misconception("affine_forward")
+def forgets_to_flatten(x, w, b):
+    """Images go into the product with all their axes. Lay each out as one row first:
+    x.reshape(len(x), -1)."""
+    return x @ w + b, (x, w, b)
+
+
+@misconception("affine_forward")
+def leaves_out_the_biases_of_affine(x, w, b):
+    """The biases are missing: output m gets b[m] added."""
+    return reference.affine_forward(x, w, 0 * b)[0], (x, w, b)
+
+
+@misconception("affine_forward")
+def reshapes_to_columns(x, w, b):
+    """x.reshape(D, N).T has the right shape, but its rows are made of several images: reshape never
+    moves a number, it only counts them off anew. Reshape to (N, D)."""
+    rows = x.reshape(-1, len(x)).T
+    return rows @ w + b, (x, w, b)
+
+
+@misconception("affine_forward")
+def moves_the_channels_last(x, w, b):
+    """The channels of a pixel are laid side by side. Take the numbers in the order in which reshape
+    finds them: first all of channel 0, then channel 1."""
+    rows = np.moveaxis(x, 1, -1).reshape(len(x), -1)
+    return rows @ w + b, (x, w, b)
+
+
+@misconception("affine_forward")
+def cuts_off_at_zero(x, w, b):
+    """Negative outputs became 0. The ReLU is a layer of its own: an affine layer has none."""
+    out, cache = reference.affine_forward(x, w, b)
+    return np.maximum(out, 0), cache
+
+
+# --- affine_backward ------------------------------------------------------------------------------
+
+
+@misconception("affine_backward")
+def forgets_to_reshape_dx(dout, cache):
+    """dx is still in rows. A gradient has the shape of what it belongs to: reshape it to
+    x.shape."""
+    dx, dw, db = reference.affine_backward(dout, cache)
+    return dx.reshape(len(dx), -1), dw, db
+
+
+@misconception("affine_backward")
+def sums_db_over_the_outputs(dout, cache):
+    """db is summed along the wrong axis, and has a number for each image. Each output has a bias,
+    and all images use it: sum over the images, axis 0."""
+    dx, dw, _ = reference.affine_backward(dout, cache)
+    return dx, dw, dout.sum(axis=1)
+
+
+@misconception("affine_backward")
+def averages_dw_and_db(dout, cache):
+    """dw and db are divided by the number of images. The loss has averaged already: only sum."""
+    dx, dw, db = reference.affine_backward(dout, cache)
+    return dx, dw / len(dout), db / len(dout)
+
+
+@misconception("affine_backward")
+def transposes_dw(dout, cache):
+    """dw is transposed. It has the shape of w, (D, M): rows.T @ dout."""
+    dx, dw, db = reference.affine_backward(dout, cache)
+    return dx, dw.T.copy(), db
+
+
+@misconception("affine_backward")
+def reads_dx_in_columns(dout, cache):
+    """dx.T.reshape(x.shape) mixes the images: the product dout @ w.T has a row for each image, in
+    the order of x already."""
+    x, w, _ = cache
+    _, dw, db = reference.affine_backward(dout, cache)
+    return (dout @ w.T).T.reshape(x.shape), dw, db
+
+
+@misconception("affine_backward")
+def mixes_the_images_in_dw(dout, cache):
+    """dw is made from x.reshape(D, N), which mixes the images. Reshape to (N, D) first, then
+    transpose."""
+    x, _, _ = cache
+    dx, _, db = reference.affine_backward(dout, cache)
+    return dx, x.reshape(-1, len(x)) @ dout, db
+
+
+# --- relu_forward ---------------------------------------------------------------------------------
+
+
+@misconception("relu_forward")
+def asks_whether_all_is_larger(x):
+    """Python's max(0, x) asks whether the whole array is larger than 0, and has no answer. Compare
+    number by number: np.maximum."""
+    return max(0, x), x
+
+
+@misconception("relu_forward")
+def takes_the_largest_of_all(x):
+    """np.max finds the largest numbers within one array. np.maximum compares two, number by
+    number."""
+    return np.max(x, 0), x
+
+
+@misconception("relu_forward")
+def keeps_the_negative_ones(x):
+    """The positive numbers became 0, and the negative ones stayed: it is the other way round."""
+    return np.minimum(x, 0), x
+
+
+@misconception("relu_forward")
+def takes_the_absolute_value(x):
+    """Negative numbers change their sign. They should become 0."""
+    return np.abs(x), x
+
+
+@misconception("relu_forward")
+def leaks(x):
+    """A hundredth of the negative numbers goes through: that is a leaky ReLU. Here they become
+    0."""
+    return np.where(x > 0, x, 0.01 * x), x
+
+
+# --- relu_backward --------------------------------------------------------------------------------
+
+
+@misconception("relu_backward")
+def asks_the_gradient(dout, cache):
+    """The gradient passes where it is positive itself. It passes where the input x was positive,
+    and may well be negative."""
+    return dout * (dout > 0)
+
+
+@misconception("relu_backward")
+def lets_everything_through(dout, cache):
+    """The gradient passes everywhere. Where x was negative, the output is 0 whatever x does there:
+    no gradient."""
+    return dout.copy()
+
+
+@misconception("relu_backward")
+def returns_the_slope(dout, cache):
+    """dx is the slope of the ReLU, 0 or 1. By the chain rule, multiply it with dout."""
+    return np.where(cache > 0, 1.0, 0.0)
+
+
+@misconception("relu_backward")
+def multiplies_by_the_output(dout, cache):
+    """The gradient is multiplied with the output. The slope of the ReLU is 1 where x is positive,
+    however large x is."""
+    return dout * np.maximum(cache, 0)
+
+
+@misconception("relu_backward")
+def passes_on_the_wrong_side(dout, cache):
+    """The gradient passes where x was negative. It is the other way round."""
+    return dout * (cache < 0)
+
+
+# --- dropout_forward ------------------------------------------------------------------------------
+
+
+@misconception("dropout_forward")
+def forgets_to_divide_by_p(x, dropout_param):
+    """What is kept is not divided by p. Then the outputs of training are smaller, on average, than
+    those of testing: divide by p in training (inverted dropout)."""
+    out, (dropout_param, mask) = reference.dropout_forward(x, dropout_param)
+    if mask is None:
+        return out, (dropout_param, mask)
+    return x * (mask > 0), (dropout_param, (mask > 0).astype(x.dtype))
+
+
+@misconception("dropout_forward")
+def takes_p_for_the_share_that_is_dropped(x, dropout_param):
+    """p is used as the probability of dropping, as PyTorch does. Here p is the probability of
+    keeping a number: keep where random < p, and divide by p."""
+    p = dropout_param["p"]
+    out, (_, mask) = reference.dropout_forward(x, {**dropout_param, "p": 1 - p})
+    return out, (dropout_param, mask)
+
+
+@misconception("dropout_forward")
+def keeps_what_should_be_dropped(x, dropout_param):
+    """The comparison is the wrong way round: random > p happens with the probability 1 - p. Keep
+    where random < p."""
+    out, (dropout_param, mask) = reference.dropout_forward(x, dropout_param)
+    if mask is None:
+        return out, (dropout_param, mask)
+    mask = ((mask == 0) / dropout_param["p"]).astype(x.dtype)
+    return x * mask, (dropout_param, mask)
+
+
+@misconception("dropout_forward")
+def multiplies_by_p(x, dropout_param):
+    """What is kept is multiplied by p. It has to become larger, to make up for what is dropped:
+    divide by p."""
+    out, (dropout_param, mask) = reference.dropout_forward(x, dropout_param)
+    if mask is None:
+        return out, (dropout_param, mask)
+    mask = mask * dropout_param["p"] ** 2
+    return x * mask, (dropout_param, mask)
+
+
+@misconception("dropout_forward")
+def drops_when_testing_too(x, dropout_param):
+    """Numbers are dropped in the mode 'test' too. Testing uses the whole net: return x as it is."""
+    _, cache = reference.dropout_forward(x, dropout_param)
+    out, (_, mask) = reference.dropout_forward(x, {**dropout_param, "mode": "train"})
+    return out, (cache if cache[1] is None else (dropout_param, mask))
+
+
+@misconception("dropout_forward")
+def scales_when_testing(x, dropout_param):
+    """In 'test' the numbers are multiplied by p: that is dropout as it was first published. Here
+    it is inverted: training divides by p, and testing does nothing."""
+    out, cache = reference.dropout_forward(x, dropout_param)
+    return (out * dropout_param["p"] if dropout_param["mode"] == "test" else out), cache
+
+
+@misconception("dropout_forward")
+def divides_when_testing_too(x, dropout_param):
+    """In 'test' the numbers are divided by p too. Nothing was dropped there, so there is nothing to
+    make up for."""
+    out, cache = reference.dropout_forward(x, dropout_param)
+    return (out / dropout_param["p"] if dropout_param["mode"] == "test" else out), cache
+
+
+@misconception("dropout_forward")
+def drops_the_same_of_every_image(x, dropout_param):
+    """One mask is drawn, and used for all images. Each number is dropped by itself: draw as many
+    random numbers as x has, x.shape."""
+    _, (dropout_param, mask) = reference.dropout_forward(x[:1], dropout_param)
+    return (x if mask is None else x * mask), (dropout_param, mask)
+
+
+# --- dropout_backward -----------------------------------------------------------------------------
+
+
+@misconception("dropout_backward")
+def lets_the_gradient_through_everywhere(dout, cache):
+    """What was dropped gets a gradient all the same. It had no influence on the output: multiply
+    dout with the mask of the forward pass."""
+    return dout.copy()
+
+
+@misconception("dropout_backward")
+def forgets_to_divide_the_gradient(dout, cache):
+    """The gradient is not divided by p. The forward pass divided by p, so the backward pass does,
+    too."""
+    dx = reference.dropout_backward(dout, cache)
+    return dx * cache[0]["p"] if cache[0]["mode"] == "train" else dx
+
+
+@misconception("dropout_backward")
+def divides_the_gradient_twice(dout, cache):
+    """The gradient is divided by p twice: a mask that is 0 or 1 / p has done it already."""
+    dx = reference.dropout_backward(dout, cache)
+    return dx / cache[0]["p"] if cache[0]["mode"] == "train" else dx
+
+
+@misconception("dropout_backward")
+def forgets_the_mode(dout, cache):
+    """There is no mask in 'test': nothing was dropped, and dx is dout. Ask for the mode first."""
+    _, mask = cache
+    return dout * mask
+
+
+@misconception("dropout_backward")
+def passes_where_it_was_dropped(dout, cache):
+    """The gradient passes where numbers were dropped. It passes where they were kept."""
+    dx, (dropout_param, mask) = reference.dropout_backward(dout, cache), cache
+    return dx if mask is None else dout * (mask == 0) / dropout_param["p"]
