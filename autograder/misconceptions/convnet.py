@@ -286,13 +286,6 @@ def divides_the_gradient_twice(dout, cache):
 
 
 @misconception("dropout_backward")
-def forgets_the_mode(dout, cache):
-    """There is no mask in 'test': nothing was dropped, and dx is dout. Ask for the mode first."""
-    _, mask = cache
-    return dout * mask
-
-
-@misconception("dropout_backward")
 def passes_where_it_was_dropped(dout, cache):
     """The gradient passes where numbers were dropped. It passes where they were kept."""
     dx, (dropout_param, mask) = reference.dropout_backward(dout, cache), cache

@@ -60,7 +60,6 @@ NAMED = {
     "lets_the_gradient_through_everywhere": "the mask is missing",
     "forgets_to_divide_the_gradient": "not divided by p",
     "divides_the_gradient_twice": "divided by p twice",
-    "forgets_the_mode": "line",
     "passes_where_it_was_dropped": "the other way round",
 }
 
@@ -137,6 +136,10 @@ def draws_a_new_mask(dout, cache):
     return dout * (np.random.random(dout.shape) < dropout_param["p"]) / dropout_param["p"]
 
 
+def forgets_the_mode(dout, cache):
+    return dout * cache[1]
+
+
 def draws_with(draw):
     """Dropout, with a generator of its own."""
 
@@ -193,6 +196,7 @@ def scales_by_what_is_dropped(x, dropout_param):
     "question, wrong, words",
     [
         ("dropout_backward", draws_a_new_mask, "a new mask was drawn"),
+        ("dropout_backward", forgets_the_mode, "'test': dx is dout"),
         ("dropout_forward", draws_with(seeds_the_common_generator), "np.random.seed(seed) sets"),
         ("dropout_forward", draws_with(knows_no_seed), "the seed is not used"),
         ("dropout_forward", draws_with(always_the_same), "one and the same seed"),
