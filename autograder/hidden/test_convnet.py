@@ -11,7 +11,7 @@ from autograder.compare import assert_close, describe, unpack
 from autograder.errors import StudentError, StudentRaised, WrongAnswer
 from autograder.hidden.inputs import SINGLE, assert_unchanged, own_cache
 from autograder.questions import question
-from solutions import affine, dropout, relu
+from solutions import affine, batchnorm, dropout, relu
 
 # A backward pass by numeric differences is no backward pass: beside numbers as large as these, a
 # small step drowns in rounding.
@@ -357,3 +357,207 @@ class TestDropoutBackward:
         (x,) = single(draw_numbers(rng, (8, 9)))
         dout, held = self.check(student, rng, x, drawn_param(rng, 0.5), student.put, **SINGLE)
         assert_unchanged(student.get(held), dout, "dout")
+
+
+# --- batch normalisation --------------------------------------------------------------------------
+
+NORMALISED = pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param((4, 3, 5, 6), id="images that are not square"),
+        pytest.param((1, 3, 4, 5), id="one image"),
+        pytest.param((2, 3, 4, 3), id="as many columns as channels"),
+    ],
+)
+BATCHNORM = ("dx", "dgamma", "dbeta")
+
+
+def draw_normalised(rng, shape, per_channel=(-1,)):
+    """Images whose channels differ in mean and variance, as do the images; scales and shifts."""
+    N, C = shape[:2]
+    x = rng.standard_normal(shape) * rng.uniform(0.5, 2, (N, C, 1, 1))
+    x += rng.uniform(1, 3, (N, 1, 1, 1)) + rng.uniform(-2, 2, (1, C, 1, 1))
+    gamma, beta = rng.uniform(0.5, 2, C), rng.uniform(1, 3, C)
+    return x, gamma.reshape(per_channel), beta.reshape(per_channel)
+
+
+def draw_averages(rng, channels):
+    return {
+        "running_mean": rng.standard_normal(channels),
+        "running_var": rng.uniform(0.5, 2, channels),
+    }
+
+
+def look(student, held, name="bn_param"):
+    """A dict as it is after the student's function had it."""
+    found = student.get(held)
+    if not isinstance(found, dict):
+        raise WrongAnswer(f"{name} was a dict, and then {describe(found)}.")
+    return found
+
+
+def assert_averages(found, expected, **tolerance):
+    for name in ("running_mean", "running_var"):
+        if name not in found:
+            raise WrongAnswer(f"bn_param['{name}'] is not there after a step in 'train'.")
+        assert_close(found[name], expected[name], name=f"bn_param['{name}']", **tolerance)
+
+
+@question("spatial_batchnorm_forward", points=5)
+class TestSpatialBatchnormForward:
+    def check(self, student, x, gamma, beta, param, put=None, **tolerance):
+        """Compare out with the right one, and return what bn_param should be now."""
+        right = dict(param)
+        expected, _ = batchnorm.spatial_batchnorm_forward(x, gamma, beta, right)
+        sent = param if put is None else put
+        out, _ = unpack(student.spatial_batchnorm_forward(x, gamma, beta, sent), "out", "cache")
+        assert_close(out, expected, name="out", **tolerance)
+        return right
+
+    def test_normalises(self, student, rng):
+        """training, with scales of 1 and shifts of 0"""
+        x, gamma, beta = draw_normalised(rng, (4, 2, 3, 5))
+        self.check(student, x, gamma**0, 0 * beta, {"mode": "train"})
+
+    @NORMALISED
+    def test_training(self, student, rng, shape):
+        """training, with scales and shifts"""
+        self.check(student, *draw_normalised(rng, shape), {"mode": "train"})
+
+    @pytest.mark.parametrize(
+        "size, param",
+        [
+            pytest.param(1, {"eps": 0.5}, id="eps is given"),
+            pytest.param(1e-3, {}, id="eps is missing, and the variance is tiny"),
+        ],
+    )
+    def test_eps(self, student, rng, size, param):
+        """what eps does"""
+        x, gamma, beta = draw_normalised(rng, (3, 2, 4, 5))
+        self.check(student, size * x, gamma, beta, {"mode": "train", **param})
+
+    @pytest.mark.parametrize(
+        "batches, given",
+        [
+            pytest.param(1, {}, id="one batch, from nothing"),
+            pytest.param(3, {"momentum": 0.7}, id="three batches, momentum 0.7"),
+        ],
+    )
+    def test_running_averages(self, student, rng, batches, given):
+        """the running averages of training"""
+        param = {"mode": "train", **given}
+        if given:
+            param |= draw_averages(rng, 2)
+        held = student.put(param)
+        for _ in range(batches):
+            param = self.check(student, *draw_normalised(rng, (3, 2, 4, 5)), param, held)
+            assert_averages(look(student, held), param)
+
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            pytest.param((4, 3, 5, 6), id="many images"),
+            pytest.param((1, 3, 2, 4), id="one image"),
+        ],
+    )
+    def test_testing(self, student, rng, shape):
+        """testing, with the averages that are there; they stay as they are"""
+        param = {"mode": "test", **draw_averages(rng, shape[1])}
+        held = student.put(param)
+        self.check(student, *draw_normalised(rng, shape), param, held)
+        assert_averages(look(student, held), param)
+
+    def test_from_training_to_testing(self, student, rng):
+        """two batches of training, then testing with what they left"""
+        param = {"mode": "train", "momentum": 0.6, "eps": 1e-3}
+        held = student.put(param)
+        for _ in range(2):
+            param = self.check(student, *draw_normalised(rng, (3, 2, 4, 5)), param, held)
+        found = look(student, held)
+        assert_averages(found, param)
+        sent = {**found, "mode": "test"}
+        self.check(student, *draw_normalised(rng, (2, 2, 3, 4)), {**param, "mode": "test"}, sent)
+
+    def test_leaves_its_inputs_alone(self, student, rng):
+        """images in single precision, which are left as they were; no other mode is known"""
+        x, gamma, beta = single(*draw_normalised(rng, (2, 3, 4, 5)))
+        held = {"x": student.put(x), "gamma": student.put(gamma), "beta": student.put(beta)}
+        expected, _ = batchnorm.spatial_batchnorm_forward(x, gamma, beta, {"mode": "train"})
+        result = student.spatial_batchnorm_forward(*held.values(), {"mode": "train"})
+        out, _ = unpack(result, "out", "cache")
+        assert_close(out, expected, name="out", **SINGLE)
+        for (name, handle), before in zip(held.items(), (x, gamma, beta), strict=True):
+            assert_unchanged(student.get(handle), before, name)
+        refuses_other_modes(
+            student, "spatial_batchnorm_forward", x, gamma, beta, {"mode": "testing"}
+        )
+
+
+class NormBackward:
+    """What backward passes of normalisations are asked for; ``passes`` are the two right ones."""
+
+    def both(self, student, rng, layer, put=lambda dout: dout):
+        """The student's gradients, the right ones, dout and what was sent for it.
+
+        ``layer`` makes the arguments of a forward pass, new ones at each call.
+        """
+        right_forward, right_backward = self.passes
+        out, right_cache = right_forward(*layer())
+        dout = (rng.standard_normal(out.shape) + 0.5).astype(out.dtype)
+        cache = own_cache(student, self.forward, *layer(), otherwise=right_cache)
+        sent = put(dout)
+        actual = unpack(getattr(student, self.name)(sent, cache), *BATCHNORM)
+        return actual, right_backward(dout, right_cache), dout, sent
+
+    def check(self, student, rng, layer, *names, **tolerance):
+        actual, expected, *_ = self.both(student, rng, layer)
+        for name, came, right in zip(BATCHNORM, actual, expected, strict=True):
+            if name in names:
+                assert_close(came, right, name=name, **tolerance)
+
+    def check_single(self, student, rng, layer):
+        actual, expected, dout, held = self.both(student, rng, layer, student.put)
+        for name, came, right in zip(BATCHNORM, actual, expected, strict=True):
+            assert_close(came, right, name=name, **SINGLE)
+        assert_unchanged(student.get(held), dout, "dout")
+
+
+@question("spatial_batchnorm_backward", points=5)
+class TestSpatialBatchnormBackward(NormBackward):
+    forward, name = "spatial_batchnorm_forward", "spatial_batchnorm_backward"
+    passes = (batchnorm.spatial_batchnorm_forward, batchnorm.spatial_batchnorm_backward)
+
+    def layer(self, rng, shape, mode="train", size=1, **param):
+        x, gamma, beta = draw_normalised(rng, shape)
+        param = {"mode": mode, **param, **draw_averages(rng, shape[1])}
+        return lambda: (size * x, gamma, beta, dict(param))
+
+    def test_dbeta(self, student, rng):
+        """dbeta, the gradient of the shifts"""
+        self.check(student, rng, self.layer(rng, (4, 3, 2, 5)), "dbeta")
+
+    def test_dgamma(self, student, rng):
+        """dgamma, the gradient of the scales"""
+        self.check(student, rng, self.layer(rng, (4, 3, 2, 5)), "dgamma")
+
+    @NORMALISED
+    def test_dx(self, student, rng, shape):
+        """dx, the gradient of the images, after training"""
+        self.check(student, rng, self.layer(rng, shape), "dx")
+
+    def test_eps(self, student, rng):
+        """all three, with an eps that matters"""
+        self.check(student, rng, self.layer(rng, (3, 2, 4, 5), eps=0.7), *BATCHNORM)
+
+    def test_testing(self, student, rng):
+        """all three, after testing: there the averages are constants"""
+        self.check(student, rng, self.layer(rng, (3, 2, 4, 5), "test"), *BATCHNORM)
+
+    def test_derived(self, student, rng):
+        """images whose numbers are large: differences will not do"""
+        self.check(student, rng, self.layer(rng, (2, 3, 4, 5), size=LARGE), *BATCHNORM)
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """gradients in single precision, which are left as they were"""
+        x, gamma, beta = single(*draw_normalised(rng, (2, 3, 4, 5)))
+        self.check_single(student, rng, lambda: (x, gamma, beta, {"mode": "train"}))

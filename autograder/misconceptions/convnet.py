@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograder.diagnose import misconception
-from solutions import affine, dropout, relu
+from solutions import affine, batchnorm, dropout, relu
 
 reference = SimpleNamespace(
     affine_forward=affine.affine_forward,
@@ -19,6 +19,8 @@ reference = SimpleNamespace(
     relu_backward=relu.relu_backward,
     dropout_forward=dropout.dropout_forward,
     dropout_backward=dropout.dropout_backward,
+    spatial_batchnorm_forward=batchnorm.spatial_batchnorm_forward,
+    spatial_batchnorm_backward=batchnorm.spatial_batchnorm_backward,
 )
 
 
@@ -290,3 +292,314 @@ def passes_where_it_was_dropped(dout, cache):
     """The gradient passes where numbers were dropped. It passes where they were kept."""
     dx, (dropout_param, mask) = reference.dropout_backward(dout, cache), cache
     return dx if mask is None else dout * (mask == 0) / dropout_param["p"]
+
+
+# --- spatial_batchnorm_forward --------------------------------------------------------------------
+
+
+@misconception("spatial_batchnorm_forward")
+def normalises_over_the_images_only(x, gamma, beta, bn_param):
+    """Each pixel has a mean and a variance of its own, over the images. In a layer of convolutions
+    all places of a channel belong together: one mean and variance per channel, axes 0, 2 and 3."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=0, keepdims=True), x.var(axis=0, keepdims=True)
+        x_hat = (x - mean) / np.sqrt(var + bn_param.get("eps", 1e-5))
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def normalises_each_image_by_itself(x, gamma, beta, bn_param):
+    """Each image is normalised by itself. The mean and the variance of a channel are those of the
+    whole batch: axes 0, 2 and 3."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(2, 3), keepdims=True), x.var(axis=(2, 3), keepdims=True)
+        x_hat = (x - mean) / np.sqrt(var + bn_param.get("eps", 1e-5))
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def normalises_all_channels_together(x, gamma, beta, bn_param):
+    """All channels share one mean and one variance. Each channel has its own: axes 0, 2 and 3."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = (
+            x.mean(axis=(0, 1, 2, 3), keepdims=True),
+            x.var(axis=(0, 1, 2, 3), keepdims=True),
+        )
+        x_hat = (x - mean) / np.sqrt(var + bn_param.get("eps", 1e-5))
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def normalises_as_a_layer(x, gamma, beta, bn_param):
+    """The mean is taken over the channels of each image: that is layer normalisation. Here it is
+    taken over the images and places of each channel: axes 0, 2 and 3."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(1, 2, 3), keepdims=True), x.var(axis=(1, 2, 3), keepdims=True)
+        x_hat = (x - mean) / np.sqrt(var + bn_param.get("eps", 1e-5))
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def divides_by_the_variance(x, gamma, beta, bn_param):
+    """x - mean is divided by the variance, without a root: divide by sqrt(var + eps)."""
+    eps = bn_param.get("eps", 1e-5)
+    mean, var = bn_param.get("running_mean", 0 * gamma), bn_param.get("running_var", 0 * gamma)
+    _, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+    x_hat = (x - mean[:, None, None]) / (var + eps)[:, None, None]
+    return gamma[:, None, None] * x_hat + beta[:, None, None], cache
+
+
+@misconception("spatial_batchnorm_forward")
+def adds_eps_outside_the_root(x, gamma, beta, bn_param):
+    """eps is added to the standard deviation. It belongs inside the root: sqrt(var + eps)."""
+    eps = bn_param.get("eps", 1e-5)
+    mean, var = bn_param.get("running_mean", 0 * gamma), bn_param.get("running_var", 0 * gamma)
+    _, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+    x_hat = (x - mean[:, None, None]) / (np.sqrt(var) + eps)[:, None, None]
+    return gamma[:, None, None] * x_hat + beta[:, None, None], cache
+
+
+@misconception("spatial_batchnorm_forward")
+def knows_one_eps_only(x, gamma, beta, bn_param):
+    """bn_param['eps'] is not used: eps is always 1e-5."""
+    _, cache = reference.spatial_batchnorm_forward(x, gamma, beta, dict(bn_param))
+    eps = bn_param.pop("eps", None)
+    out, _ = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if eps is not None:
+        bn_param["eps"] = eps
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def lays_gamma_along_the_columns(x, gamma, beta, bn_param):
+    """gamma * x multiplies along the last axis, the columns. gamma has a number for each channel:
+    give it the shape (C, 1, 1) first."""
+    _, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    plain, _ = reference.spatial_batchnorm_forward(x, gamma**0, 0 * beta, dict(bn_param))
+    return gamma * plain + beta, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def forgets_to_shift(x, gamma, beta, bn_param):
+    """beta is missing: it is added at the end, channel by channel."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    return out - beta[:, None, None], cache
+
+
+@misconception("spatial_batchnorm_forward")
+def forgets_to_scale(x, gamma, beta, bn_param):
+    """gamma is missing: the normalised numbers are multiplied by it, channel by channel."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    beta = beta[:, None, None]
+    return (out - beta) / gamma[:, None, None] + beta, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def divides_the_variance_by_one_less(x, gamma, beta, bn_param):
+    """The variance divides by N * H * W - 1 (ddof=1). Here it divides by N * H * W."""
+    before = bn_param.get("running_var", 0 * gamma)
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3), ddof=1)
+        std, momentum = np.sqrt(var + bn_param.get("eps", 1e-5)), bn_param.get("momentum", 0.9)
+        x_hat = (x - mean[:, None, None]) / std[:, None, None]
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+        bn_param["running_var"] = momentum * before + (1 - momentum) * var
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def averages_variances_as_pytorch_does(x, gamma, beta, bn_param):
+    """The running variance averages variances that divide by one less, as PyTorch's does. Here both
+    divide by N * H * W."""
+    before = bn_param.get("running_var", 0 * gamma)
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        momentum, var = bn_param.get("momentum", 0.9), x.var(axis=(0, 2, 3), ddof=1)
+        bn_param["running_var"] = momentum * before + (1 - momentum) * var
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def swaps_the_shares_of_the_momentum(x, gamma, beta, bn_param):
+    """momentum and 1 - momentum are exchanged in the running averages. Here momentum is the share
+    of the old average. (In PyTorch it is that of the new.)"""
+    old = {**bn_param, "momentum": 1 - bn_param.get("momentum", 0.9)}
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, old)
+    if bn_param["mode"] == "train":
+        bn_param.update(running_mean=old["running_mean"], running_var=old["running_var"])
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def knows_one_momentum_only(x, gamma, beta, bn_param):
+    """bn_param['momentum'] is not used: it is always 0.9."""
+    old = {**bn_param, "momentum": 0.9}
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, old)
+    if bn_param["mode"] == "train":
+        bn_param.update(running_mean=old["running_mean"], running_var=old["running_var"])
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def forgets_the_running_averages(x, gamma, beta, bn_param):
+    """The running averages are not updated, or not put back: assign them to
+    bn_param['running_mean'] and bn_param['running_var'] at each step of training."""
+    return reference.spatial_batchnorm_forward(x, gamma, beta, dict(bn_param))
+
+
+@misconception("spatial_batchnorm_forward")
+def keeps_the_last_batch_only(x, gamma, beta, bn_param):
+    """The running averages are those of the last batch. Average them with what was there:
+    momentum * old + (1 - momentum) * new."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        bn_param.update(running_mean=x.mean(axis=(0, 2, 3)), running_var=x.var(axis=(0, 2, 3)))
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def averages_the_standard_deviation(x, gamma, beta, bn_param):
+    """running_var averages standard deviations. It should average variances: take the root when you
+    use it."""
+    before = bn_param.get("running_var", 0 * gamma)
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        momentum = bn_param.get("momentum", 0.9)
+        bn_param["running_var"] = momentum * before + (1 - momentum) * x.std(axis=(0, 2, 3))
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def trains_with_the_running_averages(x, gamma, beta, bn_param):
+    """Training normalises with the running averages. They are for testing: training uses the mean
+    and the variance of this batch."""
+    _, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    out, _ = reference.spatial_batchnorm_forward(x, gamma, beta, {**bn_param, "mode": "test"})
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def tests_with_the_batch(x, gamma, beta, bn_param):
+    """Testing normalises with the mean and the variance of the batch. There an image must not
+    depend on its neighbours: use the running averages."""
+    _, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    train = {**bn_param, "mode": "train" if bn_param["mode"] == "test" else bn_param["mode"]}
+    return reference.spatial_batchnorm_forward(x, gamma, beta, train)[0], cache
+
+
+@misconception("spatial_batchnorm_forward")
+def goes_on_averaging_when_testing(x, gamma, beta, bn_param):
+    """The running averages are updated in 'test' too. Testing only reads them."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "test":
+        train = {**bn_param, "mode": "train"}
+        reference.spatial_batchnorm_forward(x, gamma, beta, train)
+        bn_param.update(running_mean=train["running_mean"], running_var=train["running_var"])
+    return out, cache
+
+
+# --- spatial_batchnorm_backward -------------------------------------------------------------------
+
+
+@misconception("spatial_batchnorm_backward")
+def takes_mean_and_variance_for_constants(dout, cache):
+    """dx has only its direct part. In training the mean and the variance are made from x too, and
+    each number of x changes the output through them."""
+    _, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    _, _, gamma, std = cache
+    return dout * (gamma / std)[:, None, None], dgamma, dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def forgets_the_way_through_the_variance(dout, cache):
+    """dx lacks the part that goes through the variance."""
+    _, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    mode, _, gamma, std = cache
+    mean = dout.mean(axis=(0, 2, 3), keepdims=True) if mode == "train" else 0
+    return (dout - mean) * (gamma / std)[:, None, None], dgamma, dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def forgets_the_way_through_the_mean(dout, cache):
+    """dx lacks the part that goes through the mean: it does not sum to 0 over a channel."""
+    dx, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    mode, _, gamma, std = cache
+    mean = dout.mean(axis=(0, 2, 3), keepdims=True) if mode == "train" else 0
+    return dx + mean * (gamma / std)[:, None, None], dgamma, dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def divides_by_the_number_of_images_only(dout, cache):
+    """The means of the backward pass divide by N. A channel has N * H * W numbers."""
+    dx, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    mode, x_hat, gamma, std = cache
+    if mode == "train":
+        ways = dbeta[:, None, None] + x_hat * dgamma[:, None, None]
+        dx = (dout - ways / len(dout)) * (gamma / std)[:, None, None]
+    return dx, dgamma, dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def forgets_gamma_in_dx(dout, cache):
+    """dx lacks gamma: the forward pass multiplied by it after normalising."""
+    dx, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    return dx / cache[2][:, None, None], dgamma, dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def forgets_the_standard_deviation_in_dx(dout, cache):
+    """dx is not divided by sqrt(var + eps), as x was."""
+    dx, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    return dx * cache[3][:, None, None], dgamma, dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def takes_dgamma_from_what_is_not_divided(dout, cache):
+    """dgamma sums dout times x - mean. gamma is multiplied with the normalised numbers, which are
+    divided by sqrt(var + eps) too."""
+    dx, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    return dx, dgamma * cache[3], dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def forgets_the_normalised_numbers_in_dgamma(dout, cache):
+    """dgamma is the sum of dout alone. It sums dout times what gamma was multiplied with, the
+    normalised numbers."""
+    dx, _, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    return dx, dbeta.copy(), dbeta
+
+
+@misconception("spatial_batchnorm_backward")
+def sums_over_the_images_only(dout, cache):
+    """dgamma and dbeta are summed over the images only. Sum over the places too: axes 0, 2 and
+    3."""
+    dx, _, _ = reference.spatial_batchnorm_backward(dout, cache)
+    return dx, (dout * cache[1]).sum(axis=0), dout.sum(axis=0)
+
+
+@misconception("spatial_batchnorm_backward")
+def averages_dgamma_and_dbeta(dout, cache):
+    """dgamma and dbeta are means. Sum over images and places: the loss has averaged already."""
+    dx, dgamma, dbeta = reference.spatial_batchnorm_backward(dout, cache)
+    numbers = dout.size // dout.shape[1]
+    return dx, dgamma / numbers, dbeta / numbers
+
+
+@misconception("spatial_batchnorm_backward")
+def goes_through_the_batch_when_testing(dout, cache):
+    """After a forward pass in 'test', dx has the parts of training. There the mean and the variance
+    are constants: only the direct part is left."""
+    return reference.spatial_batchnorm_backward(dout, ("train", *cache[1:]))
