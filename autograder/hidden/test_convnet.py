@@ -7,11 +7,11 @@ A backward pass is called with the cache of the student's own forward pass, wher
 import numpy as np
 import pytest
 
-from autograder.compare import assert_close, describe, unpack
+from autograder.compare import assert_close, assert_equal_int, describe, unpack
 from autograder.errors import StudentError, StudentRaised, WrongAnswer
 from autograder.hidden.inputs import SINGLE, assert_unchanged, own_cache
 from autograder.questions import question
-from solutions import affine, batchnorm, dropout, relu
+from solutions import affine, batchnorm, dropout, relu, update_rules
 
 # A backward pass by numeric differences is no backward pass: beside numbers as large as these, a
 # small step drowns in rounding.
@@ -561,3 +561,120 @@ class TestSpatialBatchnormBackward(NormBackward):
         """gradients in single precision, which are left as they were"""
         x, gamma, beta = single(*draw_normalised(rng, (2, 3, 4, 5)))
         self.check_single(student, rng, lambda: (x, gamma, beta, {"mode": "train"}))
+
+
+# --- update rules ---------------------------------------------------------------------------------
+
+
+class UpdateRule:
+    """The rule ``name``; ``settings`` are some that are not the usual ones.
+
+    ``keeps`` names the arrays that config carries from step to step; ``size`` is that of gradients
+    beside which the usual settings can be told from others.
+    """
+
+    keeps, size = (), 1.0
+
+    def call(self, student, w, dw, *config):
+        return unpack(getattr(student, self.name)(w, dw, *config), "next_w", "config")
+
+    def walk(self, student, rng, config, count, *, size=1.0, shape=(3, 4)):
+        """Some steps, each with the config of the step before. Its last one, and the right one."""
+        w, carried = rng.standard_normal(shape), () if config is None else (config,)
+        for number in range(1, count + 1):
+            dw = size * rng.standard_normal(shape)
+            next_w, came = self.call(student, w, dw, *carried)
+            w, config = self.reference(w, dw, config)
+            assert_close(next_w, w, name=f"next_w of step {number}")
+            carried = (came,)
+        return came, config
+
+    def middle(self, rng, shape):
+        """What config holds after some steps."""
+        return {name: rng.uniform(0.1, 2, shape) for name in self.keeps}
+
+    def test_one_step(self, student, rng):
+        """the first step, with all settings given"""
+        self.walk(student, rng, dict(self.settings), 1)
+
+    def test_steps(self, student, rng):
+        """four steps of filters, with all settings given: config goes from step to step"""
+        self.walk(student, rng, dict(self.settings), 4, shape=(2, 3, 2, 1))
+
+    def test_usual_settings(self, student, rng):
+        """three steps of biases, with no config to begin with"""
+        self.walk(student, rng, None, 3, size=self.size, shape=(7,))
+
+    def test_in_turns(self, student, rng):
+        """two arrays of weights in turns, and a third with other settings: each by itself"""
+        right = {name: None for name in "ab"}
+        carried = {name: () for name in "ab"}
+        w = {"a": rng.standard_normal((2, 3)), "b": rng.standard_normal(5)}
+        for name in "abab":
+            dw = rng.standard_normal(w[name].shape)
+            next_w, came = self.call(student, w[name], dw, *carried[name])
+            w[name], right[name] = self.reference(w[name], dw, right[name])
+            assert_close(next_w, w[name], name="next_w")
+            carried[name] = (came,)
+            self.walk(student, rng, dict(self.settings), 1, shape=(4,))
+
+    def test_leaves_its_inputs_alone(self, student, rng):
+        """weights in single precision, which are left as they were"""
+        w, dw = single(rng.standard_normal((3, 4)), rng.standard_normal((3, 4)))
+        held = {"w": student.put(w), "dw": student.put(dw)}
+        next_w, _ = self.call(student, *held.values(), dict(self.settings))
+        assert_close(next_w, self.reference(w, dw, dict(self.settings))[0], name="next_w", **SINGLE)
+        assert_unchanged(student.get(held["w"]), w, "w")
+        assert_unchanged(student.get(held["dw"]), dw, "dw")
+
+
+class RuleThatRemembers(UpdateRule):
+    def test_from_the_middle(self, student, rng):
+        """one step, with what others have left"""
+        shape = (3, 5)
+        self.walk(student, rng, {**self.settings, **self.middle(rng, shape)}, 1, shape=shape)
+
+    def test_remembers(self, student, rng):
+        """three steps: what config holds then"""
+        came, right = self.walk(student, rng, dict(self.settings), 3)
+        if getattr(came, "type_name", None) is not None:
+            came = look(student, came, "config")
+        if not isinstance(came, dict):
+            raise WrongAnswer(f"config should be the dict for the next step, not {describe(came)}.")
+        for name in self.keeps:
+            if name not in came:
+                raise WrongAnswer(f"config['{name}'] is not there after three steps.")
+            if name == "t":
+                assert_equal_int(came[name], right[name], name="config['t']")
+            else:
+                assert_close(came[name], right[name], name=f"config['{name}']")
+
+
+@question("sgd", points=1)
+class TestSgd(UpdateRule):
+    name, reference = "sgd", staticmethod(update_rules.sgd)
+    settings = {"learning_rate": 0.3}  # noqa: RUF012 (never changed)
+
+
+@question("sgd_momentum", points=2)
+class TestSgdMomentum(RuleThatRemembers):
+    name, reference = "sgd_momentum", staticmethod(update_rules.sgd_momentum)
+    settings = {"learning_rate": 0.3, "momentum": 0.6}  # noqa: RUF012
+    keeps = ("velocity",)
+
+
+@question("rmsprop", points=2)
+class TestRmsprop(RuleThatRemembers):
+    name, reference = "rmsprop", staticmethod(update_rules.rmsprop)
+    settings = {"learning_rate": 0.3, "decay_rate": 0.7, "epsilon": 0.1}  # noqa: RUF012
+    keeps, size = ("cache",), 1e-7
+
+
+@question("adam", points=3)
+class TestAdam(RuleThatRemembers):
+    name, reference = "adam", staticmethod(update_rules.adam)
+    settings = {"learning_rate": 0.3, "beta1": 0.6, "beta2": 0.8, "epsilon": 0.1}  # noqa: RUF012
+    keeps, size = ("m", "v", "t"), 1e-7
+
+    def middle(self, rng, shape):
+        return {**super().middle(rng, shape), "t": int(rng.integers(2, 6))}

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograder.diagnose import misconception
-from solutions import affine, batchnorm, dropout, relu
+from solutions import affine, batchnorm, dropout, relu, update_rules
 
 reference = SimpleNamespace(
     affine_forward=affine.affine_forward,
@@ -21,6 +21,10 @@ reference = SimpleNamespace(
     dropout_backward=dropout.dropout_backward,
     spatial_batchnorm_forward=batchnorm.spatial_batchnorm_forward,
     spatial_batchnorm_backward=batchnorm.spatial_batchnorm_backward,
+    sgd=update_rules.sgd,
+    sgd_momentum=update_rules.sgd_momentum,
+    rmsprop=update_rules.rmsprop,
+    adam=update_rules.adam,
 )
 
 
@@ -603,3 +607,252 @@ def goes_through_the_batch_when_testing(dout, cache):
     """After a forward pass in 'test', dx has the parts of training. There the mean and the variance
     are constants: only the direct part is left."""
     return reference.spatial_batchnorm_backward(dout, ("train", *cache[1:]))
+
+
+# --- sgd ------------------------------------------------------------------------------------------
+
+
+@misconception("sgd")
+def climbs(w, dw, config=None):
+    """The step goes up the gradient, and the loss grows: subtract it."""
+    next_w, config = reference.sgd(w, dw, config)
+    return 2 * w - next_w, config
+
+
+@misconception("sgd")
+def takes_the_whole_gradient(w, dw, config=None):
+    """The learning rate is missing: the step is learning_rate * dw."""
+    return w - dw, reference.sgd(w, dw, config)[1]
+
+
+@misconception("sgd")
+def knows_one_learning_rate_only(w, dw, config=None):
+    """config['learning_rate'] is not used: the step is always 1e-2 times the gradient."""
+    return w - 1e-2 * dw, reference.sgd(w, dw, config)[1]
+
+
+@misconception("sgd")
+def begins_with_another_learning_rate(w, dw, config=None):
+    """The learning rate is 1e-3 if it is missing. Here it is 1e-2; it is Adam's that is 1e-3."""
+    return reference.sgd(w, dw, {"learning_rate": 1e-3, **(config or {})})
+
+
+@misconception("sgd")
+def loses_the_settings(w, dw, config=None):
+    """The config that comes back has lost its settings, so that the next step begins anew. Return
+    the one that came in."""
+    return reference.sgd(w, dw, config)[0], {}
+
+
+# --- sgd_momentum ---------------------------------------------------------------------------------
+
+
+@misconception("sgd_momentum")
+def speeds_up_the_gradient(w, dw, config=None):
+    """The velocity grows up the gradient, and the loss with it: the gradient is taken off,
+    momentum * velocity - learning_rate * dw."""
+    return reference.sgd_momentum(w, -dw, config)
+
+
+@misconception("sgd_momentum")
+def moves_against_the_velocity(w, dw, config=None):
+    """The velocity is subtracted. The minus sign is in it already: next_w = w + velocity."""
+    next_w, config = reference.sgd_momentum(w, dw, config)
+    return 2 * w - next_w, config
+
+
+@misconception("sgd_momentum")
+def puts_the_learning_rate_outside(w, dw, config=None):
+    """The learning rate multiplies the velocity, as in PyTorch. Here it is in the velocity:
+    momentum * velocity - learning_rate * dw."""
+    config = {"learning_rate": 1e-2, "momentum": 0.9, **(config or {})}
+    velocity = config.get("velocity", np.zeros_like(w))
+    config["velocity"] = config["momentum"] * velocity + dw
+    return w - config["learning_rate"] * config["velocity"], config
+
+
+@misconception("sgd_momentum")
+def forgets_to_keep_the_velocity(w, dw, config=None):
+    """The new velocity is not put back into config, so that each step begins with the old one."""
+    next_w, new = reference.sgd_momentum(w, dw, config)
+    new.pop("velocity")
+    return next_w, {**new, **(config or {})}
+
+
+@misconception("sgd_momentum")
+def looks_ahead(w, dw, config=None):
+    """That is Nesterov's momentum, which looks one step ahead. Here next_w is w + velocity."""
+    _, config = reference.sgd_momentum(w, dw, config)
+    return w + config["momentum"] * config["velocity"] - config["learning_rate"] * dw, config
+
+
+@misconception("sgd_momentum")
+def weighs_the_gradient_down(w, dw, config=None):
+    """The gradient is multiplied by 1 - momentum too. The velocity is no average here: the whole of
+    learning_rate * dw is taken off."""
+    momentum = (config or {}).get("momentum", 0.9)
+    return reference.sgd_momentum(w, (1 - momentum) * dw, config)
+
+
+@misconception("sgd_momentum")
+def moves_with_the_old_velocity(w, dw, config=None):
+    """The step is made with the velocity of the step before. Update the velocity first."""
+    old = (config or {}).get("velocity", np.zeros_like(w))
+    return w + old, reference.sgd_momentum(w, dw, config)[1]
+
+
+@misconception("sgd_momentum")
+def knows_one_momentum_of_steps_only(w, dw, config=None):
+    """config['momentum'] is not used: it is always 0.9."""
+    return reference.sgd_momentum(w, dw, {**(config or {}), "momentum": 0.9})
+
+
+# --- rmsprop --------------------------------------------------------------------------------------
+
+
+@misconception("rmsprop")
+def swaps_the_decay(w, dw, config=None):
+    """decay_rate and 1 - decay_rate are exchanged: decay_rate is the share of the old cache."""
+    decay = (config or {}).get("decay_rate", 0.99)
+    next_w, new = reference.rmsprop(w, dw, {**(config or {}), "decay_rate": 1 - decay})
+    return next_w, {**new, "decay_rate": decay}
+
+
+@misconception("rmsprop")
+def adds_epsilon_inside_the_root(w, dw, config=None):
+    """epsilon is added inside the root. Here it is added after it: sqrt(cache) + epsilon."""
+    _, config = reference.rmsprop(w, dw, config)
+    return w - config["learning_rate"] * dw / np.sqrt(config["cache"] + config["epsilon"]), config
+
+
+@misconception("rmsprop")
+def divides_by_the_squares(w, dw, config=None):
+    """The root is missing: cache is a mean of squares, so divide by its root."""
+    _, config = reference.rmsprop(w, dw, config)
+    return w - config["learning_rate"] * dw / (config["cache"] + config["epsilon"]), config
+
+
+@misconception("rmsprop")
+def divides_by_the_old_cache(w, dw, config=None):
+    """The step is divided by the root of the old cache. Update the cache first."""
+    old = (config or {}).get("cache", np.zeros_like(w))
+    _, config = reference.rmsprop(w, dw, config)
+    return w - config["learning_rate"] * dw / (np.sqrt(old) + config["epsilon"]), config
+
+
+@misconception("rmsprop")
+def adds_up_all_squares(w, dw, config=None):
+    """The squares are added up from the beginning, and the steps become ever smaller: that is
+    Adagrad. Here old squares are forgotten: decay_rate * cache + (1 - decay_rate) * dw ** 2."""
+    old = (config or {}).get("cache", np.zeros_like(w))
+    _, config = reference.rmsprop(w, dw, config)
+    config["cache"] = old + dw**2
+    step = config["learning_rate"] * dw / (np.sqrt(config["cache"]) + config["epsilon"])
+    return w - step, config
+
+
+@misconception("rmsprop")
+def forgets_to_keep_the_cache(w, dw, config=None):
+    """The new cache is not put back into config, so that each step begins with the old one."""
+    next_w, new = reference.rmsprop(w, dw, config)
+    new.pop("cache")
+    return next_w, {**new, **(config or {})}
+
+
+@misconception("rmsprop")
+def forgets_the_square(w, dw, config=None):
+    """The cache averages the gradients themselves, which cancel, and have no root where they are
+    negative. It averages their squares."""
+    old = (config or {}).get("cache", np.zeros_like(w))
+    _, config = reference.rmsprop(w, dw, config)
+    config["cache"] = config["decay_rate"] * old + (1 - config["decay_rate"]) * dw
+    step = config["learning_rate"] * dw / (np.sqrt(config["cache"]) + config["epsilon"])
+    return w - step, config
+
+
+@misconception("rmsprop")
+def forgets_sooner(w, dw, config=None):
+    """decay_rate is 0.9 if it is missing, as in Hinton's lecture. Here it is 0.99."""
+    return reference.rmsprop(w, dw, {"decay_rate": 0.9, **(config or {})})
+
+
+# --- adam -----------------------------------------------------------------------------------------
+
+
+@misconception("adam")
+def forgets_to_correct(w, dw, config=None):
+    """The means are used as they are. They start from zeros, so they are too small at first: divide
+    by 1 - beta ** t."""
+    _, config = reference.adam(w, dw, config)
+    root = np.sqrt(config["v"]) + config["epsilon"]
+    return w - config["learning_rate"] * config["m"] / root, config
+
+
+@misconception("adam")
+def corrects_the_first_mean_only(w, dw, config=None):
+    """v is not corrected. It starts from zeros, as m does: divide it by 1 - beta2 ** t."""
+    _, config = reference.adam(w, dw, config)
+    m_hat = config["m"] / (1 - config["beta1"] ** config["t"])
+    return w - config["learning_rate"] * m_hat / (np.sqrt(config["v"]) + config["epsilon"]), config
+
+
+@misconception("adam")
+def counts_after_the_step(w, dw, config=None):
+    """t is raised after it was used. In the first step it is 0 then, and 1 - beta ** 0 is 0: raise
+    it first."""
+    _, config = reference.adam(w, dw, config)
+    t = config["t"] - 1
+    m_hat = config["m"] / np.float64(1 - config["beta1"] ** t)
+    v_hat = config["v"] / np.float64(1 - config["beta2"] ** t)
+    return w - config["learning_rate"] * m_hat / (np.sqrt(v_hat) + config["epsilon"]), config
+
+
+@misconception("adam")
+def forgets_to_keep_count(w, dw, config=None):
+    """config['t'] stays as it was: every step is corrected as if it were the first. Put the raised
+    t back into config."""
+    next_w, new = reference.adam(w, dw, config)
+    return next_w, {**new, "t": (config or {}).get("t", 0)}
+
+
+@misconception("adam")
+def adds_epsilon_inside_adams_root(w, dw, config=None):
+    """epsilon is added inside the root. Here it is added after it: sqrt(v_hat) + epsilon."""
+    _, config = reference.adam(w, dw, config)
+    m_hat = config["m"] / (1 - config["beta1"] ** config["t"])
+    v_hat = config["v"] / (1 - config["beta2"] ** config["t"])
+    return w - config["learning_rate"] * m_hat / np.sqrt(v_hat + config["epsilon"]), config
+
+
+@misconception("adam")
+def divides_by_v(w, dw, config=None):
+    """The root is missing: v is a mean of squares, so divide by the root of v_hat."""
+    _, config = reference.adam(w, dw, config)
+    m_hat = config["m"] / (1 - config["beta1"] ** config["t"])
+    v_hat = config["v"] / (1 - config["beta2"] ** config["t"])
+    return w - config["learning_rate"] * m_hat / (v_hat + config["epsilon"]), config
+
+
+@misconception("adam")
+def swaps_the_betas(w, dw, config=None):
+    """beta1 and beta2 are exchanged: beta1 belongs to m, beta2 to v."""
+    given = config or {}
+    betas = {"beta1": given.get("beta2", 0.999), "beta2": given.get("beta1", 0.9)}
+    next_w, new = reference.adam(w, dw, {**given, **betas})
+    return next_w, {**new, "beta1": betas["beta2"], "beta2": betas["beta1"]}
+
+
+@misconception("adam")
+def keeps_the_corrected_means(w, dw, config=None):
+    """config keeps the corrected means, which are then corrected again. Keep m and v as they are,
+    and the corrected ones in variables of their own."""
+    next_w, new = reference.adam(w, dw, config)
+    new["m"] = new["m"] / (1 - new["beta1"] ** new["t"])
+    new["v"] = new["v"] / (1 - new["beta2"] ** new["t"])
+    return next_w, new
+
+
+@misconception("adam")
+def begins_with_the_learning_rate_of_sgd(w, dw, config=None):
+    """The learning rate is 1e-2 if it is missing. Adam's is 1e-3."""
+    return reference.adam(w, dw, {"learning_rate": 1e-2, **(config or {})})

@@ -92,6 +92,36 @@ NAMED = {
     "sums_over_the_images_only": "axis=(0, 2, 3)",
     "averages_dgamma_and_dbeta": "that is a mean",
     "goes_through_the_batch_when_testing": "only the direct way is left",
+    "climbs": "up the gradient",
+    "takes_the_whole_gradient": "learning rate is missing",
+    "knows_one_learning_rate_only": "config['learning_rate'] is not used",
+    "begins_with_another_learning_rate": "here it is 1e-2",
+    "loses_the_settings": "without its learning rate",
+    "speeds_up_the_gradient": "added to the velocity",
+    "moves_against_the_velocity": "velocity is subtracted",
+    "puts_the_learning_rate_outside": "belongs to dw alone",
+    "forgets_to_keep_the_velocity": "config['velocity'] = ...",
+    "looks_ahead": "Nesterov",
+    "weighs_the_gradient_down": "1 − momentum multiplies",
+    "moves_with_the_old_velocity": "moved with the old velocity",
+    "knows_one_momentum_of_steps_only": "config['momentum'] is not used",
+    "swaps_the_decay": "exchanged",
+    "adds_epsilon_inside_the_root": "inside the root",
+    "divides_by_the_squares": "root is missing",
+    "divides_by_the_old_cache": "update it first",
+    "adds_up_all_squares": "Adagrad",
+    "forgets_to_keep_the_cache": "config['cache'] = ...",
+    "forgets_the_square": "averages squares",
+    "forgets_sooner": "decay_rate is 0.99",
+    "forgets_to_correct": "correction is missing",
+    "corrects_the_first_mean_only": "v is not corrected",
+    "counts_after_the_step": "raise t first",
+    "forgets_to_keep_count": "not raised, or not put back",
+    "adds_epsilon_inside_adams_root": "inside the root",
+    "divides_by_v": "root is missing",
+    "swaps_the_betas": "beta1 belongs to m",
+    "keeps_the_corrected_means": "corrected one",
+    "begins_with_the_learning_rate_of_sgd": "Adam's is 1e-3",
 }
 
 
@@ -130,14 +160,14 @@ def test_double_precision_for_single_is_refused(question):
     assert "dtype float64" in message(question, changed)
 
 
-@pytest.mark.parametrize("question", LAYERS)
+@pytest.mark.parametrize("question", REFERENCES)
 def test_inputs_are_left_as_they_were(question):
     def spoils(first, *rest):
         result = REFERENCES[question](first.copy(), *rest)
         first += 1
         return result
 
-    what = "dout" if question in BACKWARD else "x"
+    what = "dout" if question in BACKWARD else "x" if question in LAYERS else "w"
     assert f"{what} was changed by the call" in message(question, spoils)
 
 
