@@ -7,6 +7,7 @@ digits, its name is the diagnosis.
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .student import PUT, Call, Part
+from .student import Call, Part
 from .wire import Handle
 
 # question id -> {misconception's name: wrong variant of the reference}
@@ -108,8 +109,11 @@ def _relate(
     question_id: str, test: TestedCalls, right: list[Outcome], wrong: list[Outcome]
 ) -> Relation:
     agrees, explains, in_value = True, False, False
+    asked = None
     for call, good, bad in zip(test.calls, right, wrong, strict=True):
-        if _asked(call, test.calls) != question_id or bad is UNKNOWN or good is UNKNOWN:
+        if call.op == "call":  # a look at an argument is about the function that had it last
+            asked = _asked(call, test.calls)
+        if call.op == "put" or asked != question_id or bad is UNKNOWN or good is UNKNOWN:
             continue
         students = _outcome(call)
         if not (_alike(students, bad) and _has_what_was_seen(bad, call)):
@@ -142,7 +146,11 @@ def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for call in calls:
         try:
-            if isinstance(call.target, str):
+            if call.op == "put":
+                function = _itself
+            elif call.op == "get":
+                function = functools.partial(copy.deepcopy, _refill(call.target, outcomes))
+            elif isinstance(call.target, str):
                 function = functions.get(call.target)
             else:  # a method, of the object that was made here in the place of the student's
                 function = _refill(call.target, outcomes)
@@ -163,12 +171,14 @@ def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
     return outcomes
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
 def _refill(argument: Any, outcomes: list[Outcome]) -> Any:
     """An argument as the replayed functions need it: the student's replaced by the replay's."""
     if isinstance(argument, (Handle, Part)):
         index, path = argument.origin
-        if index == PUT:
-            return _refill(path, outcomes)
         if index < 0 or outcomes[index].error is not None:
             raise LookupError(index)
         return _part(outcomes[index].value, path)

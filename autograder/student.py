@@ -27,8 +27,7 @@ from .wire import Handle
 
 KEPT = 4_000_000  # bytes of a result that are kept for the diagnosis; right answers are smaller
 LONG = 1000  # items
-PUT = -1  # the origin of a handle that a test made itself
-LOST = -2  # the origin of what only the student's kernel can make
+LOST = -1  # the origin of what only the student's kernel can make
 TOO_LARGE = "a result too large to be kept"
 
 
@@ -47,16 +46,19 @@ class Part:
 class Call:
     """One call that a test made: enough to make it again with another function.
 
-    Or an assignment, ``target.assigned = args[0]``.
+    Or an assignment, ``target.assigned = args[0]``. Or, by its ``op``, a value that was put into
+    the kernel, ``args[0]``, or a look at one: what functions write into their arguments is to be
+    diagnosed too.
     """
 
-    target: str | Handle
+    target: str | Handle | None
     args: tuple
     kwargs: dict
     result: Any = None
     error: StudentError | None = None
     name: str = ""  # the function's, as people know it
     assigned: str | None = None
+    op: str = "call"
     seen: list[tuple[tuple, Any]] = field(default_factory=list)  # (path, what the result has there)
 
 
@@ -142,14 +144,22 @@ class Session:
         handle = self._ask({"op": "put", "value": value}, "the kernel")
         if not isinstance(handle, Handle):
             raise UnreadableResult("the kernel", "it did not keep a value that it was given")
-        handle.__dict__["origin"] = (PUT, self._remembered(value))
+        handle.__dict__["origin"] = (len(self.calls), ())
+        put = Call(None, (self._remembered(value),), {}, name=handle.type_name, op="put")
+        self.calls.append(put)
         return handle
 
     def get(self, handle: Handle) -> Any:
         index, path = handle.origin
         value = self._ask({"op": "get", "of": handle}, self._name_of(handle))
-        self._note(index, path, value)
-        return self._with_origins(value, *((LOST, ()) if index == PUT else (index, path)))
+        if self._was_put(index):  # it may have changed meanwhile, and may change again
+            index, path = len(self.calls), ()
+            look = Call(handle, (), {}, name=self.calls[-1].name, op="get")
+            look.result = value if _weight(value) <= KEPT else TOO_LARGE
+            self.calls.append(look)
+        else:
+            self._note(index, path, value)
+        return self._with_origins(value, index, path)
 
     def length(self, handle: Handle) -> int:
         name = self._name_of(handle)
@@ -161,9 +171,12 @@ class Session:
     def step(self, handle: Handle, op: str, key: Any) -> Any:
         index, path = handle.origin
         value = self._ask({"op": op, "of": handle, "key": key}, self._name_of(handle))
-        origin = (LOST, ()) if index == PUT else (index, (*path, (op, key)))
+        origin = (LOST, ()) if self._was_put(index) else (index, (*path, (op, key)))
         self._note(*origin, value)
         return self._with_origins(value, *origin)
+
+    def _was_put(self, index: int) -> bool:
+        return 0 <= index < len(self.calls) and self.calls[index].op == "put"
 
     def _note(self, index: int, path: tuple, value: Any) -> None:
         """Remember a part of a result that a test looked at, for the diagnosis.
@@ -194,7 +207,7 @@ class Session:
     def _with_parts(self, value: Any, since: int, take: Callable[[np.ndarray], np.ndarray]) -> Any:
         """With a Part for all that came out of this call and those after it."""
         known = self.parts.get(id(value))
-        if known is not None and known[1][0] >= since:
+        if known is not None and known[1][0] >= since and self._is_there(known[1][0], since):
             return Part(known[1])
         if isinstance(value, np.ndarray):
             return take(value)
@@ -203,6 +216,10 @@ class Session:
         if isinstance(value, dict):
             return {key: self._with_parts(item, since, take) for key, item in value.items()}
         return value
+
+    def _is_there(self, index: int, since: int) -> bool:
+        """Whether the kernel has what this call gave: what a look brought was a copy."""
+        return since == LOST or self.calls[index].op == "call"
 
     def _with_origins(self, value: Any, index: int, path: tuple) -> Any:
         """Note where each part of a result came from."""

@@ -126,6 +126,31 @@ def test_a_cache_that_came_as_a_value_is_replayed_with_the_replays_own():
     assert diagnose("back", [one_test(False, forward, backward)], REFERENCES) == "back_forgets"
 
 
+def test_what_a_function_writes_into_an_argument_is_diagnosed():
+    def count(box, step=1):
+        box["n"] = box["n"] + step
+        return 10 * np.ceil(box["n"] / 2)
+
+    @misconception("count")
+    def counts_by_two(box):
+        """By two: the first result is right all the same."""
+        return count(box, 2)
+
+    def asked(found, then):
+        """A dict is put, the function called, a look taken, and what was found goes in again."""
+        box = Handle(1, "dict", None, (0, ()))
+        put = Call(None, ({"n": np.zeros(1)},), {}, op="put")
+        first = Call("count", (box,), {}, np.array([10.0]))
+        look = Call(box, (), {}, {"n": np.array(found)}, op="get")
+        again = Call("count", ({"n": Part((2, (("item", "n"),)))},), {}, np.array(then))
+        return [one_test(False, put, first, look, again)]
+
+    assert diagnose("count", asked([2.0], [20.0]), {"count": count}) == "counts_by_two"
+    assert diagnose("count", asked([5.0], [20.0]), {"count": count}) is None
+    assert diagnose("count", asked([2.0], [30.0]), {"count": count}) is None
+    assert diagnose("count", asked([1.0], [10.0]), {"count": count}) is None  # which is right
+
+
 @pytest.mark.parametrize(
     "origin", [(LOST, ()), (0, (("item", 7),)), (0, (("attr", "x"),)), (0, (("item", "x"),))]
 )

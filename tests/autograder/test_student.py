@@ -100,6 +100,17 @@ def test_every_call_gets_fresh_copies_and_put_shows_what_was_changed(student):
     np.testing.assert_array_equal(student.get(kept), 2)
 
 
+def test_a_look_at_what_was_put_is_remembered_and_can_be_sent_back(student, session):
+    kept = student.put({"x": np.ones(2)})
+    found = student.get(kept)
+    student.double_in_place(found["x"])  # a copy, as everything that a test sends
+    np.testing.assert_array_equal(student.get(kept)["x"], 1)
+    put, look, call, _ = session.calls
+    assert (put.op, look.op, call.op) == ("put", "get", "call")
+    np.testing.assert_array_equal(look.result["x"], 1)
+    assert call.args[0].origin == (1, (("item", "x"),))
+
+
 def test_odd_values_arrive_as_themselves_or_as_handles(student):
     number, truth, nothing, text, huge, mapping, thing = student.odd()
     assert number == np.float32(1.5) and isinstance(number, np.float32)

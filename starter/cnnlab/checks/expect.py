@@ -173,6 +173,14 @@ def array(
     )
 
 
+def same_dtype(run: Callable, what: str, like: str, cause: str) -> None:
+    """run(dtype) must give an array of the dtype of what went in, float32 and float64."""
+    for dtype in (np.float32, np.float64):
+        came = np.asarray(run(dtype)).dtype
+        if came != dtype:
+            raise CheckFailed(f"{what} of dtype {came}", f"{np.dtype(dtype)}, as {like}", cause)
+
+
 def own_forward(f: Callable, name: str) -> Callable:
     """The student's own forward function, from where f was written.
 
