@@ -1,0 +1,268 @@
+"""The typical bugs of assignment 4.
+
+Each function or class runs inside the student's kernel too, pasted there by its source: it may use
+np, ``reference``, what the notebook carries from earlier ones, and its arguments, nothing else. Its
+docstring is the hint. A wrong net is a subclass of the right one.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from autograder.diagnose import misconception
+from solutions import three_layer_convnet
+from solutions.fast_convolution import conv_backward_fast, conv_forward_fast
+from solutions.fast_pooling import (
+    avg_pool_backward_fast,
+    avg_pool_forward_fast,
+    max_pool_backward_fast,
+    max_pool_forward_fast,
+)
+from solutions.linear_classifier import softmax_loss
+
+reference = SimpleNamespace(
+    ThreeLayerConvNet=three_layer_convnet.ThreeLayerConvNet,
+)
+
+
+# --- ThreeLayerConvNet ----------------------------------------------------------------------------
+
+
+@misconception("ThreeLayerConvNet")
+class forgets_the_penalty_in_the_gradients(reference.ThreeLayerConvNet):
+    """The loss has the penalty, the gradients of W1, W2 and W3 have not: each gets reg times its
+    array added."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in ("W1", "W2", "W3"):
+            grads[name] = grads[name] - self.reg * self.params[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class forgets_the_penalty_in_the_loss(reference.ThreeLayerConvNet):
+    """The gradients have the penalty, the loss has not: add reg / 2 times the sum of all squared
+    weights."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        return loss - self.reg / 2 * sum(
+            np.sum(self.params[n] ** 2) for n in ("W1", "W2", "W3")
+        ), grads
+
+
+@misconception("ThreeLayerConvNet")
+class leaves_out_the_half(reference.ThreeLayerConvNet):
+    """The penalty is twice as large, in the loss and in the gradients: it is reg / 2 times the sum
+    of squares, so that its gradient is reg times the weight."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in ("W1", "W2", "W3"):
+            loss = loss + self.reg / 2 * np.sum(self.params[name] ** 2)
+            grads[name] = grads[name] + self.reg * self.params[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class halves_the_penalty_in_the_gradients(reference.ThreeLayerConvNet):
+    """The gradients' penalty is reg / 2 times the weight. The 2 of the square cancels the half: reg
+    times the weight."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in ("W1", "W2", "W3"):
+            grads[name] = grads[name] - self.reg / 2 * self.params[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class makes_the_biases_pay(reference.ThreeLayerConvNet):
+    """The biases pay the penalty too. Only W1, W2 and W3 do."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in ("b1", "b2", "b3"):
+            loss = loss + self.reg / 2 * np.sum(self.params[name] ** 2)
+            grads[name] = grads[name] + self.reg * self.params[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class penalises_the_first_layer_only(reference.ThreeLayerConvNet):
+    """Only one of the three layers pays the penalty: W1, W2 and W3 all do."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in ("W2", "W3"):
+            loss = loss - self.reg / 2 * np.sum(self.params[name] ** 2)
+            grads[name] = grads[name] - self.reg * self.params[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class leaves_out_the_relu_after_the_convolution(reference.ThreeLayerConvNet):
+    """The ReLU between the convolution and the pooling is missing, forward and backward."""
+
+    def loss(self, X, y=None):
+        p, X = self.params, X.astype(self.dtype)
+        conv_param = {"stride": 1, "pad": (p["W1"].shape[2] - 1) // 2}
+        pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+        out, conv_cache = conv_forward_fast(X, p["W1"], p["b1"], conv_param)
+        pooled, pool_cache = max_pool_forward_fast(out, pool_param)
+        flat = pooled.reshape(len(X), -1)
+        hidden = np.maximum(flat @ p["W2"] + p["b2"], 0)
+        scores = hidden @ p["W3"] + p["b3"]
+        if y is None:
+            return scores
+        loss, d = softmax_loss(scores, y)
+        grads = {"W3": hidden.T @ d, "b3": d.sum(axis=0)}
+        d = (d @ p["W3"].T) * (hidden > 0)
+        grads |= {"W2": flat.T @ d, "b2": d.sum(axis=0)}
+        d = max_pool_backward_fast((d @ p["W2"].T).reshape(pooled.shape), pool_cache)
+        _, grads["W1"], grads["b1"] = conv_backward_fast(d, conv_cache)
+        for name in ("W1", "W2", "W3"):
+            loss += self.reg / 2 * np.sum(p[name] ** 2)
+            grads[name] += self.reg * p[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class leaves_out_the_hidden_relu(reference.ThreeLayerConvNet):
+    """The ReLU between the two affine layers is missing: without it they are one affine layer."""
+
+    def loss(self, X, y=None):
+        p, X = self.params, X.astype(self.dtype)
+        conv_param = {"stride": 1, "pad": (p["W1"].shape[2] - 1) // 2}
+        pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+        out, conv_cache = conv_forward_fast(X, p["W1"], p["b1"], conv_param)
+        pooled, pool_cache = max_pool_forward_fast(np.maximum(out, 0), pool_param)
+        flat = pooled.reshape(len(X), -1)
+        hidden = flat @ p["W2"] + p["b2"]
+        scores = hidden @ p["W3"] + p["b3"]
+        if y is None:
+            return scores
+        loss, d = softmax_loss(scores, y)
+        grads = {"W3": hidden.T @ d, "b3": d.sum(axis=0)}
+        d = d @ p["W3"].T
+        grads |= {"W2": flat.T @ d, "b2": d.sum(axis=0)}
+        d = max_pool_backward_fast((d @ p["W2"].T).reshape(pooled.shape), pool_cache)
+        _, grads["W1"], grads["b1"] = conv_backward_fast(d * (out > 0), conv_cache)
+        for name in ("W1", "W2", "W3"):
+            loss += self.reg / 2 * np.sum(p[name] ** 2)
+            grads[name] += self.reg * p[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class puts_a_relu_on_the_scores(reference.ThreeLayerConvNet):
+    """The scores are cut off at 0. The last affine layer has no ReLU: scores may be negative."""
+
+    def loss(self, X, y=None):
+        p, X = self.params, X.astype(self.dtype)
+        conv_param = {"stride": 1, "pad": (p["W1"].shape[2] - 1) // 2}
+        pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+        out, conv_cache = conv_forward_fast(X, p["W1"], p["b1"], conv_param)
+        pooled, pool_cache = max_pool_forward_fast(np.maximum(out, 0), pool_param)
+        flat = pooled.reshape(len(X), -1)
+        hidden = np.maximum(flat @ p["W2"] + p["b2"], 0)
+        scores = np.maximum(hidden @ p["W3"] + p["b3"], 0)
+        if y is None:
+            return scores
+        loss, d = softmax_loss(scores, y)
+        d = d * (scores > 0)
+        grads = {"W3": hidden.T @ d, "b3": d.sum(axis=0)}
+        d = (d @ p["W3"].T) * (hidden > 0)
+        grads |= {"W2": flat.T @ d, "b2": d.sum(axis=0)}
+        d = max_pool_backward_fast((d @ p["W2"].T).reshape(pooled.shape), pool_cache)
+        _, grads["W1"], grads["b1"] = conv_backward_fast(d * (out > 0), conv_cache)
+        for name in ("W1", "W2", "W3"):
+            loss += self.reg / 2 * np.sum(p[name] ** 2)
+            grads[name] += self.reg * p[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class pools_with_averages(reference.ThreeLayerConvNet):
+    """The pooling is average pooling. This net has max pooling."""
+
+    def loss(self, X, y=None):
+        p, X = self.params, X.astype(self.dtype)
+        conv_param = {"stride": 1, "pad": (p["W1"].shape[2] - 1) // 2}
+        pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+        out, conv_cache = conv_forward_fast(X, p["W1"], p["b1"], conv_param)
+        pooled, pool_cache = avg_pool_forward_fast(np.maximum(out, 0), pool_param)
+        flat = pooled.reshape(len(X), -1)
+        hidden = np.maximum(flat @ p["W2"] + p["b2"], 0)
+        scores = hidden @ p["W3"] + p["b3"]
+        if y is None:
+            return scores
+        loss, d = softmax_loss(scores, y)
+        grads = {"W3": hidden.T @ d, "b3": d.sum(axis=0)}
+        d = (d @ p["W3"].T) * (hidden > 0)
+        grads |= {"W2": flat.T @ d, "b2": d.sum(axis=0)}
+        d = avg_pool_backward_fast((d @ p["W2"].T).reshape(pooled.shape), pool_cache)
+        _, grads["W1"], grads["b1"] = conv_backward_fast(d * (out > 0), conv_cache)
+        for name in ("W1", "W2", "W3"):
+            loss += self.reg / 2 * np.sum(p[name] ** 2)
+            grads[name] += self.reg * p[name]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class sends_the_gradient_past_the_relu(reference.ThreeLayerConvNet):
+    """On the way back the ReLU after the convolution is left out: where its input was negative, no
+    gradient passes."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        p, X = self.params, X.astype(self.dtype)
+        loss, grads = super().loss(X, y)
+        conv_param = {"stride": 1, "pad": (p["W1"].shape[2] - 1) // 2}
+        pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+        out, conv_cache = conv_forward_fast(X, p["W1"], p["b1"], conv_param)
+        pooled, pool_cache = max_pool_forward_fast(np.maximum(out, 0), pool_param)
+        hidden = np.maximum(pooled.reshape(len(X), -1) @ p["W2"] + p["b2"], 0)
+        _, d = softmax_loss(hidden @ p["W3"] + p["b3"], y)
+        d = (d @ p["W3"].T) * (hidden > 0)
+        d = max_pool_backward_fast((d @ p["W2"].T).reshape(pooled.shape), pool_cache)
+        _, dW, grads["b1"] = conv_backward_fast(d, conv_cache)
+        grads["W1"] = dW + self.reg * p["W1"]
+        return loss, grads
+
+
+@misconception("ThreeLayerConvNet")
+class starts_with_zeros(reference.ThreeLayerConvNet):
+    """All weights are 0 at first. Then all filters get the same gradient, and stay alike: draw them
+    at random, times weight_scale."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.params = {name: 0 * array for name, array in self.params.items()}
+
+
+@misconception("ThreeLayerConvNet")
+class returns_shares_where_scores_are_wanted(reference.ThreeLayerConvNet):
+    """Without labels loss gives not the scores but their softmax. Return what the last affine layer
+    makes."""
+
+    def loss(self, X, y=None):
+        if y is not None:
+            return super().loss(X, y)
+        scores = super().loss(X)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
