@@ -6,12 +6,19 @@ The nets get their weights from the tests (nets.py), so that their numbers can b
 import numpy as np
 import pytest
 
-from autograder.compare import assert_close
+from autograder.compare import (
+    assert_close,
+    assert_equal_int,
+    assert_equal_ints,
+    describe,
+    unpack,
+)
 from autograder.errors import WrongAnswer
 from autograder.hidden import nets
 from autograder.hidden.inputs import SINGLE
 from autograder.questions import question
-from solutions import three_layer_convnet
+from cnnlab.architectures import ALEXNET, LENET5, avg_pool, conv, fc, max_pool
+from solutions import network_cost, three_layer_convnet
 
 # --- ThreeLayerConvNet ----------------------------------------------------------------------------
 
@@ -116,3 +123,87 @@ class TestThreeLayerConvNet:
         _, grads = nets.loss_and_grads(student, net, X, y)
         for name, gradient in grads.items():
             nets.assert_dtype(gradient, np.float32, f"grads[{name!r}]")
+
+
+# --- network_cost ---------------------------------------------------------------------------------
+
+
+@question("network_cost", points=3)
+class TestNetworkCost:
+    def draw(self, rng):
+        """A net in which no two numbers that could be confused are equal; and its image."""
+        a, b, c = (int(n) for n in rng.choice(np.arange(5, 12), 3, replace=False))
+        layers = [
+            conv(2 * a, 5, stride=2, pad=1),  # 19 x 33 -> 9 x 16
+            conv(4 * b, 3, groups=2),
+            max_pool(3, stride=2),  # 4 x 7
+            conv(c, 2, pad=0),  # 3 x 6
+            avg_pool(3),  # 1 x 2
+            fc(13),
+            fc(a + b),
+        ]
+        return layers, (3, 19, 33), int(rng.integers(20, 30))
+
+    def check(self, student, column, *args):
+        """Compare one column, for these layers and what else is given."""
+        rows = _table(student, student.network_cost(*args))
+        expected = network_cost.network_cost(*args)
+        if len(rows) != len(expected):
+            raise WrongAnswer(
+                f"the table has {len(rows)} rows for a list of {len(args[0])} layers: one for each "
+                "layer, and one for the scores."
+            )
+        for number, (row, right) in enumerate(zip(rows, expected, strict=True)):
+            name = f"{COLUMNS[column]} of row {number}, a {right[0]},"
+            if column == 1:
+                assert_equal_ints(row[1], right[1], name=name)
+            elif column > 1:
+                assert_equal_int(row[column], right[column], name=name)
+            if row[0] != right[0]:
+                raise WrongAnswer(f"row {number} should begin with the layer's kind, {right[0]!r}.")
+
+    @pytest.mark.parametrize("column", [1, 2, 3], ids=["shapes", "parameters", "multiply-adds"])
+    def test_column(self, student, rng, column):
+        """a net with strides, pads and groups, and an image that is not square"""
+        self.check(student, column, *self.draw(rng))
+
+    @pytest.mark.parametrize("column", [1, 2, 3], ids=["shapes", "parameters", "multiply-adds"])
+    def test_lenet(self, student, rng, column):
+        """LeNet-5, with a filter more here and there"""
+        more = int(rng.integers(1, 9))
+        layers = [
+            {**layer, "filters": layer["filters"] + more} if layer["kind"] == "conv" else layer
+            for layer in LENET5
+        ]
+        self.check(student, column, layers, (1, 32, 32))
+
+    def test_alexnet(self, student, rng):
+        """AlexNet's table, whose list is left as it was"""
+        held = student.put(ALEXNET)
+        size = 227 + 32 * int(rng.integers(0, 3))
+        rows = _table(student, student.network_cost(held, (3, size, size), 1000))
+        expected = network_cost.network_cost(ALEXNET, (3, size, size), 1000)
+        for column in (2, 3):
+            came = sum(_number(row[column], COLUMNS[column]) for row in rows)
+            assert_equal_int(came, sum(row[column] for row in expected), name=COLUMNS[column])
+        if student.get(held) != ALEXNET:
+            raise WrongAnswer("your function changed its input layers")
+
+
+COLUMNS = ("kind", "the shape", "parameters", "multiply_adds")
+
+
+def _table(student, value):
+    """The rows, each of the four columns."""
+    value = student.get(value) if nets.is_object(value) else value
+    if not isinstance(value, (list, tuple)):
+        raise WrongAnswer(f"the function should return a list of rows, not {describe(value)}.")
+    rows = [student.get(row) if nets.is_object(row) else row for row in value]
+    return [unpack(row, "kind", "shape", "parameters", "multiply_adds") for row in rows]
+
+
+def _number(value, name):
+    """A whole number, or WrongAnswer."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    raise WrongAnswer(f"{name} should be an integer, but is {describe(value)}.")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograder.diagnose import misconception
-from solutions import three_layer_convnet
+from solutions import network_cost, three_layer_convnet
 from solutions.fast_convolution import conv_backward_fast, conv_forward_fast
 from solutions.fast_pooling import (
     avg_pool_backward_fast,
@@ -22,6 +22,7 @@ from solutions.linear_classifier import softmax_loss
 
 reference = SimpleNamespace(
     ThreeLayerConvNet=three_layer_convnet.ThreeLayerConvNet,
+    network_cost=network_cost.network_cost,
 )
 
 
@@ -266,3 +267,136 @@ class returns_shares_where_scores_are_wanted(reference.ThreeLayerConvNet):
         scores = super().loss(X)
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
+
+
+# --- network_cost ---------------------------------------------------------------------------------
+
+
+@misconception("network_cost")
+def does_not_count_the_biases(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The biases are not counted among the parameters: one for each filter, one for each output."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    return [(k, shape, p - shape[0] if p else 0, m) for k, shape, p, m in rows]
+
+
+@misconception("network_cost")
+def counts_the_biases_as_multiply_adds(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The additions of the biases are counted as multiply-adds. There is no product in them."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    return [(k, s, p, m + int(np.prod(s)) if p else 0) for k, s, p, m in rows]
+
+
+@misconception("network_cost")
+def gives_pools_parameters(layers, input_dim=(3, 32, 32), num_classes=10):
+    """Pooling layers have parameters here. They learn nothing: 0."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    pools = [layer.get("pool_height", 0) * layer.get("pool_width", 0) for layer in layers] + [0]
+    return [(k, s, p + area, m) for (k, s, p, m), area in zip(rows, pools)]  # noqa: B905
+
+
+@misconception("network_cost")
+def counts_comparisons_in_pools(layers, input_dim=(3, 32, 32), num_classes=10):
+    """Pooling counts among the multiply-adds here. It multiplies nothing: 0."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    pools = [layer.get("pool_height", 0) * layer.get("pool_width", 0) for layer in layers] + [0]
+    return [(k, s, p, m + area * int(np.prod(s))) for (k, s, p, m), area in zip(rows, pools)]  # noqa: B905
+
+
+@misconception("network_cost")
+def multiplies_by_the_size_of_the_input(layers, input_dim=(3, 32, 32), num_classes=10):
+    """A convolution's multiply-adds are counted for each pixel of its input. Each place of its
+    output takes one pass over the filter: multiply by the output's height and width."""
+    rows, before = [], tuple(input_dim)
+    for k, s, p, m in reference.network_cost(layers, input_dim, num_classes):
+        if k == "conv":
+            m = m // (s[1] * s[2]) * before[1] * before[2]
+        rows.append((k, s, p, m))
+        before = s
+    return rows
+
+
+@misconception("network_cost")
+def forgets_the_stride(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The convolutions' stride is not used: it divides the height and the width of what comes
+    out."""
+    layers = [{**layer, "stride": 1} if layer["kind"] == "conv" else layer for layer in layers]
+    return reference.network_cost(layers, input_dim, num_classes)
+
+
+@misconception("network_cost")
+def forgets_the_pad(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The padding is not used: the image grows by 2 * pad in height and width."""
+    layers = [{**layer, "pad": 0} if layer["kind"] == "conv" else layer for layer in layers]
+    return reference.network_cost(layers, input_dim, num_classes)
+
+
+@misconception("network_cost")
+def pads_on_one_side(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The padding is added once. It lies on both sides of the image: 2 * pad."""
+    rows, shape = [], tuple(input_dim)
+    for layer in [*layers, {"kind": "fc", "outputs": num_classes}]:
+        if layer["kind"] == "conv":
+            H, W = (1 + (n + layer["pad"] - layer["kernel"]) // layer["stride"] for n in shape[1:])
+            weights = shape[0] // layer["groups"] * layer["filters"] * layer["kernel"] ** 2
+            shape = (layer["filters"], H, W)
+            rows.append(("conv", shape, weights + layer["filters"], weights * H * W))
+        elif layer["kind"] == "fc":
+            inputs, shape = int(np.prod(shape)), (layer["outputs"],)
+            rows.append(("fc", shape, (inputs + 1) * shape[0], inputs * shape[0]))
+        else:
+            H = 1 + (shape[1] - layer["pool_height"]) // layer["stride"]
+            W = 1 + (shape[2] - layer["pool_width"]) // layer["stride"]
+            shape = (shape[0], H, W)
+            rows.append((layer["kind"], shape, 0, 0))
+    return rows
+
+
+@misconception("network_cost")
+def ignores_the_groups(layers, input_dim=(3, 32, 32), num_classes=10):
+    """groups is not used. In a layer of two groups each filter sees half of the channels, and has
+    half of the weights."""
+    layers = [{**layer, "groups": 1} if layer["kind"] == "conv" else layer for layer in layers]
+    return reference.network_cost(layers, input_dim, num_classes)
+
+
+@misconception("network_cost")
+def leaves_out_the_scores(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The last row is missing: after the list comes one more affine layer, which makes the
+    scores."""
+    return reference.network_cost(layers, input_dim, num_classes)[:-1]
+
+
+@misconception("network_cost")
+def counts_each_multiply_add_twice(layers, input_dim=(3, 32, 32), num_classes=10):
+    """Multiplications and additions are counted one by one. Here a multiplication and its addition
+    count as one."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    return [(k, s, p, 2 * m) for k, s, p, m in rows]
+
+
+@misconception("network_cost")
+def flattens_the_channels_only(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The first affine layer has an input for each channel. It sees every place of each: channels
+    times height times width."""
+    rows, before = [], tuple(input_dim)
+    for k, s, p, m in reference.network_cost(layers, input_dim, num_classes):
+        if k == "fc":
+            p, m = (before[0] + 1) * s[0], before[0] * s[0]
+        rows.append((k, s, p, m))
+        before = s
+    return rows
+
+
+@misconception("network_cost")
+def counts_for_one_channel(layers, input_dim=(3, 32, 32), num_classes=10):
+    """Each filter is counted as kernel x kernel numbers. It has so many for each channel that it
+    sees."""
+    rows, before = [], tuple(input_dim)
+    convs = {i: layer for i, layer in enumerate(layers) if layer["kind"] == "conv"}
+    for i, (k, s, p, m) in enumerate(reference.network_cost(layers, input_dim, num_classes)):
+        if i in convs:
+            depth = before[0] // convs[i]["groups"]
+            p, m = (p - s[0]) // depth + s[0], m // depth
+        rows.append((k, s, p, m))
+        before = s
+    return rows

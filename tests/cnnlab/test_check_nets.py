@@ -41,6 +41,18 @@ NAMED = {
     "sends_the_gradient_past_the_relu": "where its input was positive",
     "starts_with_zeros": "stay equal",
     "returns_shares_where_scores_are_wanted": "softmax's shares",
+    "does_not_count_the_biases": "one bias for each filter is missing",
+    "counts_the_biases_as_multiply_adds": "biases' additions are not counted",
+    "gives_pools_parameters": "pooling learns nothing",
+    "counts_comparisons_in_pools": "pooling multiplies nothing",
+    "multiplies_by_the_size_of_the_input": "places of the output",
+    "forgets_the_pad": "padding is not used",
+    "pads_on_one_side": "both sides",
+    "ignores_the_groups": "groups is not used",
+    "leaves_out_the_scores": "one more affine layer",
+    "counts_each_multiply_add_twice": "count as one",
+    "flattens_the_channels_only": "sees 3 · 4 · 5 numbers",
+    "counts_for_one_channel": "for each of the 3 channels",
 }
 
 
@@ -132,6 +144,34 @@ def writes_down_the_loss(self, X, y=None):
 )
 def test_a_slip_in_the_three_layers_is_refused_and_named(wrong, words):
     assert words in message("ThreeLayerConvNet", wrong)
+
+
+def appends(layers, *args):
+    layers.append({"kind": "fc", "outputs": 10})
+    return REFERENCES["network_cost"](layers[:-1], *args)
+
+
+def floats(*args):
+    return [(k, s, p / 1, m) for k, s, p, m in REFERENCES["network_cost"](*args)]
+
+
+def numbers_for_shapes(*args):
+    return [
+        (k, s[0] if len(s) == 1 else s, p, m) for k, s, p, m in REFERENCES["network_cost"](*args)
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (appends, "layers was changed"),
+        (floats, "Use //"),
+        (numbers_for_shapes, "comma that makes it a tuple"),
+        (lambda *args: None, "missing return"),
+    ],
+)
+def test_a_slip_in_the_table_is_refused_and_named(wrong, words):
+    assert words in message("network_cost", wrong)
 
 
 def test_a_wrong_layer_of_the_notebook_is_named():
