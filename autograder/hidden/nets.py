@@ -15,6 +15,7 @@ from autograder.compare import assert_close, describe, unpack
 from autograder.errors import WrongAnswer
 from autograder.hidden.inputs import SINGLE, assert_unchanged
 
+NOISE = {4: 1e-5, 8: 1e-10}  # bytes of a number: what rounding leaves of a gradient that is 0
 SIGMAS = 6  # how far a right class's random weights may be off, in standard errors
 
 
@@ -78,10 +79,25 @@ def assert_gradients(came: dict, expected: dict, names=None, **tolerance: float)
     """The gradients of these params; of all of them, and of no others, where none are named."""
     if names is None:
         names_are(came, expected, "grads")
+    largest = max(float(np.abs(array).max()) for array in expected.values())
     for name in names or expected:
         if name not in came:
             raise WrongAnswer(f"grads has no {name!r}.")
-        assert_close(came[name], expected[name], name=f"grads[{name!r}]", **tolerance)
+        right = expected[name]
+        if np.abs(right).max() < NOISE[right.dtype.itemsize] * largest:
+            assert_vanishes(came[name], right.shape, largest, name)
+        else:
+            assert_close(came[name], right, name=f"grads[{name!r}]", **tolerance)
+
+
+def assert_vanishes(came: Any, shape: tuple, largest: float, name: str) -> None:
+    """A gradient that is 0 but for rounding: of a bias before a batch normalisation."""
+    assert_shape(came, shape, f"grads[{name!r}]")
+    if not np.all(np.abs(came) < 1e-4 * largest):
+        raise WrongAnswer(
+            f"grads[{name!r}] should be 0, but for rounding: the batch normalisation that follows "
+            "takes any constant off again."
+        )
 
 
 def random_params(rng: np.random.Generator, shapes: dict[str, np.ndarray]) -> dict:
@@ -162,3 +178,57 @@ def assert_keeps_its_inputs(student: Any, net: Any, X, y, expected: tuple) -> No
     after = own_params(net)
     for name, value in before.items():
         assert_unchanged(after[name], value, f"params[{name!r}]")
+
+
+# -- ConvNet: its steps, outputs, caches, running averages -----------------------------------------
+
+
+def rows_of(student: Any, value: Any, name: str) -> list:
+    """A list or tuple, wherever it is; what is in it may still be in the kernel."""
+    if is_object(value) and value.type_name in ("list", "tuple"):
+        return [value[place] for place in range(len(value))]
+    if not isinstance(value, (list, tuple)):
+        raise WrongAnswer(f"{name} should be a list, not {describe(value)}.")
+    return list(value)
+
+
+def assert_steps(student: Any, net: Any, expected: list[str]) -> None:
+    names = []
+    for row in rows_of(student, net.steps, "steps"):
+        is_row = is_object(row) or (isinstance(row, (list, tuple)) and len(row))
+        names.append(row[0] if is_row else row)
+    if names != expected:
+        came = ", ".join(str(name)[:20] for name in names[:30])
+        raise WrongAnswer(
+            f"the names of the steps are {came or 'missing'}. That is not the order of this net: "
+            "after each CONV its batch normalisation and ReLU, each with the CONV's number; after "
+            "each FC but the last its ReLU and dropout."
+        )
+
+
+def forward(student: Any, net: Any, X: Any, mode: str) -> tuple[list, list]:
+    """(outs, caches) of net.forward; the caches stay where they are."""
+    outs, caches = unpack(call(net, "forward", X, mode), "outs", "caches")
+    return rows_of(student, outs, "outs"), rows_of(student, caches, "caches")
+
+
+def backward(student: Any, net: Any, *args: Any) -> tuple[Any, dict]:
+    dX, grads = unpack(call(net, "backward", *args), "dX", "grads")
+    return dX, plain_dict(student, grads, "grads")
+
+
+def running_averages(student: Any, net: Any) -> list[dict]:
+    """A copy of what bn_params holds; what is missing there is 0, as the layer takes it."""
+    rows = rows_of(student, net.bn_params, "bn_params")
+    return [plain_dict(student, row, f"bn_params[{i}]") for i, row in enumerate(rows)]
+
+
+def set_running_averages(net: Any, values: list[dict]) -> None:
+    """Into the dicts that are there, which the steps may share."""
+    rows = net.bn_params
+    if not isinstance(rows, (list, tuple)) or len(rows) != len(values):
+        raise WrongAnswer(f"bn_params should be a list of {len(values)} dicts.")
+    for row, value in zip(rows, values, strict=True):
+        if not is_object(row):
+            raise WrongAnswer(f"bn_params should hold dicts, not {describe(row)}.")
+        row.update(value)

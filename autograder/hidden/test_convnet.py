@@ -13,12 +13,12 @@ from autograder.compare import (
     describe,
     unpack,
 )
-from autograder.errors import WrongAnswer
+from autograder.errors import StudentRaised, WrongAnswer
 from autograder.hidden import nets
 from autograder.hidden.inputs import SINGLE
 from autograder.questions import question
 from cnnlab.architectures import ALEXNET, LENET5, avg_pool, conv, fc, max_pool
-from solutions import network_cost, three_layer_convnet
+from solutions import convnet, network_cost, three_layer_convnet
 
 # --- ThreeLayerConvNet ----------------------------------------------------------------------------
 
@@ -207,3 +207,212 @@ def _number(value, name):
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return int(value)
     raise WrongAnswer(f"{name} should be an integer, but is {describe(value)}.")
+
+
+# --- ConvNet --------------------------------------------------------------------------------------
+
+PLAIN = ([conv(3, 3), conv(4, 3), max_pool(2), fc(6)], (2, 6, 8))
+STRIDED = ([conv(4, 5, stride=2, pad=1), avg_pool(2), conv(3, 3), fc(7), fc(6)], (3, 13, 17))
+DEEP = ([conv(4, 3), max_pool(2), conv(4, 3), avg_pool(2), fc(5)], (2, 8, 4))
+LINEAR = ([], (2, 3, 4))
+SHAPES = [
+    pytest.param(PLAIN, {}, id="two convolutions, max pooling, one FC"),
+    pytest.param(STRIDED, {}, id="stride 2, average pooling, two FCs"),
+    pytest.param(DEEP, {"batchnorm": True}, id="batch normalisation"),
+]
+
+
+@question("ConvNet", points=8)
+class TestConvNet:
+    def draw(self, student, rng, net, **options):
+        """The student's net and the right one, with the same weights; images and classes."""
+        layers, shape = net
+        options = {"dtype": "float64", **options}
+        right = convnet.ConvNet(layers, shape, CLASSES, **options)
+        dtype = np.dtype(options["dtype"])
+        weights = nets.random_params(rng, right.params)
+        right.params = {name: array.astype(dtype) for name, array in weights.items()}
+        net = nets.made(student.ConvNet(layers, shape, CLASSES, **options), "ConvNet")
+        nets.assign(net, right.params)
+        averages = [
+            {"running_mean": rng.standard_normal(n), "running_var": rng.uniform(1, 2, n)}
+            for n in (len(param["running_mean"]) for param in right.bn_params)
+        ]
+        averages = [{k: v.astype(dtype) for k, v in row.items()} for row in averages]
+        for param, row in zip(right.bn_params, averages, strict=True):
+            param.update(row)
+        if averages:
+            nets.set_running_averages(net, averages)
+        return net, right, *nets.draw_batch(rng, 6, shape, CLASSES)
+
+    @pytest.mark.parametrize(
+        "net, options", [*SHAPES, pytest.param(LINEAR, {}, id="no layer but the scores'")]
+    )
+    def test_scores(self, student, rng, net, options):
+        """the scores, for weights that the test assigns"""
+        net, right, X, _ = self.draw(student, rng, net, **options)
+        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
+        one = nets.call(net, "loss", X[:1])
+        assert_close(one, right.loss(X[:1]), name="scores of one image alone")
+
+    def test_loss(self, student, rng):
+        """the loss, without and with a penalty"""
+        for reg in (0.0, 0.4):
+            net, right, X, y = self.draw(student, rng, DEEP, batchnorm=True, reg=reg)
+            loss, _ = nets.loss_and_grads(student, net, X, y)
+            assert_close(loss, right.loss(X, y)[0], name=f"loss for reg = {reg:g}")
+
+    @pytest.mark.parametrize("net, options", SHAPES)
+    def test_gradients(self, student, rng, net, options):
+        """the gradients without a penalty"""
+        net, right, X, y = self.draw(student, rng, net, **options)
+        _, grads = nets.loss_and_grads(student, net, X, y)
+        nets.assert_gradients(grads, right.loss(X, y)[1])
+
+    def test_gradients_with_a_penalty(self, student, rng):
+        """all gradients, with a penalty"""
+        net, right, X, y = self.draw(student, rng, DEEP, batchnorm=True, reg=0.3)
+        _, grads = nets.loss_and_grads(student, net, X, y)
+        nets.assert_gradients(grads, right.loss(X, y)[1])
+
+    def test_running_averages(self, student, rng):
+        """batch normalisation: training changes the running averages, testing uses them"""
+        net, right, X, y = self.draw(student, rng, DEEP, batchnorm=True)
+        nets.call(net, "loss", X, y)
+        right.loss(X, y)
+        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores after a training step")
+        rows = nets.running_averages(student, net)
+        for number, (row, param) in enumerate(zip(rows, right.bn_params, strict=True)):
+            for which in ("running_mean", "running_var"):
+                name = f"bn_params[{number}]['{which}']"
+                assert_close(row.get(which), param[which], name=name)
+
+    def test_dropout(self, student, rng):
+        """dropout after the ReLU of each FC of the list, while training only"""
+        # of a thousand million numbers one is kept: in training the scores are the last biases
+        net, right, X, y = self.draw(student, rng, STRIDED, dropout_keep_ratio=1e-9)
+        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
+        loss, _ = nets.loss_and_grads(student, net, X, y)
+        assert_close(loss, right.loss(X, y)[0], name="loss where next to nothing is kept")
+        net, _, X, _ = self.draw(student, rng, PLAIN, dropout_keep_ratio=0.6)
+        X = np.concatenate([X] * 20)
+        *_, before, after, _ = nets.forward(student, net, X, "train")[0]
+        dropped = np.asarray(after) == 0
+        assert_close(after, np.where(dropped, 0, np.asarray(before) / 0.6), name="after dropout")
+        share = np.mean(dropped[np.asarray(before) != 0])
+        if not 0.25 < share < 0.55:
+            raise WrongAnswer("dropout_keep_ratio is how likely a number is kept, not dropped.")
+
+    def test_steps(self, student, rng):
+        """the names of the steps, and the output of each"""
+        for net, options in (
+            (DEEP, {"batchnorm": True, "dropout_keep_ratio": 0.5}),
+            (STRIDED, {}),
+        ):
+            net, right, X, _ = self.draw(student, rng, net, **options)
+            outs, _ = nets.forward(student, net, X, "test")
+            expected, _ = right.forward(X, "test")
+            if len(outs) != len(expected):
+                raise WrongAnswer(f"outs holds {len(outs)} outputs for {len(expected)} steps.")
+            for step, out, value in zip(right.steps, outs, expected, strict=True):
+                assert_close(out, value, name=f"the output of {step[0]}")
+            nets.assert_steps(student, net, [step[0] for step in right.steps])
+
+    @pytest.mark.parametrize(
+        "guided", [pytest.param(False, id="gradient"), pytest.param(True, id="guided")]
+    )
+    def test_backward(self, student, rng, guided):
+        """back to the image, from the scores and from a step inside"""
+        net, right, X, _ = self.draw(student, rng, PLAIN)
+        _, caches = nets.forward(student, net, X, "test")
+        outs, right_caches = right.forward(X, "test")
+        for count in (len(outs), 4, 5):  # the scores, the second ReLU, the pooling
+            dout = rng.standard_normal(outs[count - 1].shape)
+            dX, grads = nets.backward(student, net, dout, caches[:count], guided)
+            expected = right.backward(dout, right_caches[:count], guided)
+            assert_close(dX, expected[0], name=f"dX, back from {right.steps[count - 1][0]}")
+            if not guided:
+                nets.assert_gradients(grads, expected[1])
+
+    @pytest.mark.parametrize("batchnorm", [False, True], ids=["plain", "batch normalisation"])
+    def test_first_weights(self, student, rng, batchnorm):
+        """shapes and first values of params"""
+        layers = [conv(20, 5), max_pool(2), conv(30, 3), max_pool(2), fc(150)]
+        seed = int(rng.integers(0, 1000))
+        options = {"batchnorm": batchnorm, "seed": seed}
+        net = nets.made(student.ConvNet(layers, (3, 16, 12), 50, **options), "ConvNet")
+        X = np.ones((2, 3, 16, 12))
+        nets.call(net, "loss", X)
+        params = nets.own_params(net)
+        right = convnet.ConvNet(layers, (3, 16, 12), 50, **options)
+        nets.names_are(params, right.params, "params")
+        for name, array in right.params.items():
+            if name[0] == "W":
+                self.check_weights(params[name], array, name, last=name == "W4")
+            else:
+                value = float(name.startswith("gamma"))
+                nets.assert_constant(params[name], array.shape, value, f"params[{name!r}]")
+
+    def check_weights(self, came, right, name, last):
+        shape = right.shape
+        inputs = np.prod(shape[1:]) if len(shape) == 4 else shape[0]
+        outputs = shape[0] * np.prod(shape[2:]) if len(shape) == 4 else shape[1]
+        tenth = 0.1 if last else 1.0
+        std = tenth * np.sqrt(2 / inputs)
+        causes = [
+            (10 * std, "In the last FC it is a tenth of sqrt(2 / inputs)."),
+            (tenth * np.sqrt(1 / inputs), "Is the 2 in sqrt(2 / inputs) missing?"),
+            (tenth * np.sqrt(2 / outputs), "Count the inputs, not the outputs."),
+            (tenth * 2 / inputs, "Is the square root missing?"),
+        ]
+        if len(shape) == 4:
+            causes.append((np.sqrt(2 / shape[1]), "One output sees C * kernel * kernel numbers."))
+        nets.assert_weights(came, shape, std, f"params[{name!r}]", causes)
+
+    def test_seed(self, student, rng):
+        """the same seed: the same weights, another or none: others; and the loss near the log"""
+        layers, shape = PLAIN
+        weights, X = [], rng.standard_normal((20, *shape))
+        for seed in (3, 3, 4, None, None):
+            net = nets.made(student.ConvNet(layers, shape, 20, seed=seed), "ConvNet")
+            params = nets.own_params(net)
+            nets.names_are(params, convnet.ConvNet(layers, shape, 20).params, "params")
+            weights.append(np.concatenate([np.ravel(params[f"W{n}"]) for n in (1, 2, 3, 4)]))
+            loss, _ = nets.loss_and_grads(student, net, X, np.arange(20))
+            assert_close(loss, np.log(20), rtol=0.05, name="the loss of a new net")
+        assert_close(weights[1], weights[0], name="the weights of a second net of the same seed")
+        for other in weights[2:]:
+            if np.mean(other == weights[0]) > 0.1 or np.mean(weights[3] == weights[4]) > 0.1:
+                raise WrongAnswer("nets of different seeds, or of none, have the same weights.")
+
+    def test_refuses(self, student, rng):
+        """ValueError for a layer of another kind, and for groups"""
+        assert_close(self.loss_of_right_layers(student, rng), np.log(20), rtol=0.05, name="loss")
+        for layer in ({"kind": "recurrent", "outputs": 4}, conv(4, 3, groups=2)):
+            try:
+                student.ConvNet([layer], (2, 6, 8))
+            except StudentRaised as error:
+                if error.ename == "ValueError":
+                    continue
+                raise
+            raise WrongAnswer(
+                f"a {layer['kind']} layer {'with groups ' * ('groups' in layer)}should raise a "
+                "ValueError, but a net came back"
+            )
+
+    def loss_of_right_layers(self, student, rng):
+        layers, shape = PLAIN
+        net = nets.made(student.ConvNet(layers, shape, 20, seed=1), "ConvNet")
+        X = rng.standard_normal((20, *shape))
+        return nets.loss_and_grads(student, net, X, np.arange(20))[0]
+
+    def test_single_precision(self, student, rng):
+        """float32 for images in float64; X, y and params are left as they were"""
+        net, right, X, y = self.draw(student, rng, DEEP, batchnorm=True, reg=0.1, dtype="float32")
+        scores = nets.call(net, "loss", X)
+        assert_close(scores, right.loss(X), name="scores", **SINGLE)
+        nets.assert_dtype(scores, np.float32, "scores")
+        nets.assert_keeps_its_inputs(student, net, X, y, right.loss(X, y))
+        _, grads = nets.loss_and_grads(student, net, X, y)
+        for name, gradient in grads.items():
+            nets.assert_dtype(gradient, np.float32, f"grads[{name!r}]")

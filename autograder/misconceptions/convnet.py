@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from autograder.diagnose import misconception
-from solutions import network_cost, three_layer_convnet
+from solutions import convnet, network_cost, three_layer_convnet
 from solutions.fast_convolution import conv_backward_fast, conv_forward_fast
 from solutions.fast_pooling import (
     avg_pool_backward_fast,
@@ -23,6 +23,7 @@ from solutions.linear_classifier import softmax_loss
 reference = SimpleNamespace(
     ThreeLayerConvNet=three_layer_convnet.ThreeLayerConvNet,
     network_cost=network_cost.network_cost,
+    ConvNet=convnet.ConvNet,
 )
 
 
@@ -400,3 +401,277 @@ def counts_for_one_channel(layers, input_dim=(3, 32, 32), num_classes=10):
         rows.append((k, s, p, m))
         before = s
     return rows
+
+
+# --- ConvNet --------------------------------------------------------------------------------------
+
+
+@misconception("ConvNet")
+class gives_gradients_without_the_penalty(reference.ConvNet):
+    """The loss has the penalty, the gradients of the weights W have not: each gets reg times its
+    array added."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name in self.params:
+            if name[0] == "W":
+                grads[name] = grads[name] - self.reg * self.params[name]
+        return loss, grads
+
+
+@misconception("ConvNet")
+class takes_the_whole_square(reference.ConvNet):
+    """The penalty is twice as large: it is reg / 2 times the sum of squares, so that its gradient
+    is reg times the weight."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name, array in self.params.items():
+            if name[0] == "W":
+                loss = loss + self.reg / 2 * np.sum(array**2)
+                grads[name] = grads[name] + self.reg * array
+        return loss, grads
+
+
+@misconception("ConvNet")
+class makes_everybody_pay(reference.ConvNet):
+    """All params pay the penalty. Only the weights W1, W2, ... do: no biases, gammas or betas."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name, array in self.params.items():
+            if name[0] != "W":
+                loss = loss + self.reg / 2 * np.sum(array**2)
+                grads[name] = grads[name] + self.reg * array
+        return loss, grads
+
+
+@misconception("ConvNet")
+class makes_the_gammas_pay(reference.ConvNet):
+    """The gammas of batch normalisation pay the penalty too. Only the weights W1, W2, ... do."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)
+        for name, array in self.params.items():
+            if name.startswith("gamma"):
+                loss = loss + self.reg / 2 * np.sum(array**2)
+                grads[name] = grads[name] + self.reg * array
+        return loss, grads
+
+
+@misconception("ConvNet")
+class cuts_off_the_scores(reference.ConvNet):
+    """The last FC has a ReLU. The scores have none: they may be negative."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        relus = [step for step in self.steps if step[0].startswith("relu")]
+        if relus:
+            self.steps.append(("relu of the scores", *relus[0][1:]))
+
+
+@misconception("ConvNet")
+class leaves_the_fcs_without_relu(reference.ConvNet):
+    """The FC layers of the list have no ReLU: only the last one, which makes the scores, has
+    none."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        fcs = {step[0].replace("fc", "relu") for step in self.steps if step[0].startswith("fc")}
+        self.steps = [step for step in self.steps if step[0] not in fcs]
+
+
+@misconception("ConvNet")
+class leaves_the_convolutions_without_relu(reference.ConvNet):
+    """The convolutions have no ReLU: after each of them, and its batch normalisation, comes one."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        convs = [step[0] for step in self.steps if step[0].startswith("conv")]
+        relus = [name.replace("conv", "relu") for name in convs]
+        self.steps = [step for step in self.steps if step[0] not in relus]
+
+
+@misconception("ConvNet")
+class normalises_after_the_relu(reference.ConvNet):
+    """The batch normalisation stands behind the ReLU. Its place is between the convolution and the
+    ReLU."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for place in range(len(self.steps) - 1, -1, -1):
+            if self.steps[place][0].startswith("batchnorm"):
+                self.steps[place : place + 2] = self.steps[place + 1], self.steps[place]
+
+
+@misconception("ConvNet")
+class scores_in_train_mode(reference.ConvNet):
+    """Without labels the net runs in 'train' mode: the batch normalisation takes this batch's mean,
+    and dropout drops. loss(X) is for testing: forward(X, "test")."""
+
+    def loss(self, X, y=None):
+        if y is None:
+            return self.forward(X, "train")[0][-1]
+        return super().loss(X, y)
+
+
+@misconception("ConvNet")
+class trains_in_test_mode(reference.ConvNet):
+    """With labels the net runs in 'test' mode: the batch normalisation takes its running averages,
+    and dropout keeps everything. loss(X, y) is for training: forward(X, "train")."""
+
+    def forward(self, X, mode="test"):
+        return super().forward(X, "test")
+
+
+@misconception("ConvNet")
+class drops_while_testing(reference.ConvNet):
+    """Dropout drops numbers in 'test' mode too. Give it the mode of this forward pass."""
+
+    def forward(self, X, mode="test"):
+        for param in self.bn_params:
+            param["mode"] = mode
+        self.dropout_param["mode"] = "train"
+        out, outs, caches = X.astype(self.dtype, copy=False), [], []
+        for _, forward, _, names, settings in self.steps:
+            out, cache = forward(out, *(self.params[name] for name in names), *settings)
+            outs.append(out)
+            caches.append(cache)
+        return outs, caches
+
+
+@misconception("ConvNet")
+class never_drops(reference.ConvNet):
+    """There is no dropout: after the ReLU of each FC of the list it belongs, where the ratio is
+    below 1."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.steps = [step for step in self.steps if not step[0].startswith("dropout")]
+
+
+@misconception("ConvNet")
+class forgets_the_running_averages(reference.ConvNet):
+    """The running averages are lost: each forward pass gets a new bn_param. Make the dicts once, in
+    __init__, and keep them in bn_params."""
+
+    def forward(self, X, mode="test"):
+        before = [dict(param) for param in self.bn_params]
+        result = super().forward(X, mode)
+        for param, old in zip(self.bn_params, before):  # noqa: B905
+            param.update(running_mean=old["running_mean"], running_var=old["running_var"])
+        return result
+
+
+@misconception("ConvNet")
+class shares_one_bn_param(reference.ConvNet):
+    """All batch normalisations share one bn_param, and so their running averages. Each needs its
+    own dict."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for place, step in enumerate(self.steps):
+            if step[0].startswith("batchnorm"):
+                self.steps[place] = (*step[:-1], (self.bn_params[0],))
+
+
+@misconception("ConvNet")
+class forgets_the_two_of_he(reference.ConvNet):
+    """The weights are too small: sqrt(1 / inputs). Half of the numbers end in a ReLU, so it is
+    sqrt(2 / inputs)."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for name, array in self.params.items():
+            if name[0] == "W":
+                self.params[name] = (array / np.sqrt(2)).astype(array.dtype)
+
+
+@misconception("ConvNet")
+class counts_the_outputs(reference.ConvNet):
+    """The weights' size follows the number of outputs. Count the inputs, the numbers that one
+    output sees: C * kernel * kernel of a CONV, D of an FC."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for name, array in self.params.items():
+            if name[0] == "W":
+                conv = array.ndim == 4
+                ratio = array.shape[1] / array.shape[0] if conv else array.shape[0] / array.shape[1]
+                self.params[name] = (array * np.sqrt(ratio)).astype(array.dtype)
+
+
+@misconception("ConvNet")
+class forgets_the_root(reference.ConvNet):
+    """The square root is missing: the standard deviation is sqrt(2 / inputs)."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for name, array in self.params.items():
+            if name[0] == "W":
+                inputs = np.prod(array.shape[1:] if array.ndim == 4 else array.shape[:1])
+                self.params[name] = (array * np.sqrt(2 / inputs)).astype(array.dtype)
+
+
+@misconception("ConvNet")
+class starts_with_large_scores(reference.ConvNet):
+    """The last FC's weights are as large as the others'. There it is a tenth: so all classes begin
+    nearly equal."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        last = max(int(name[1:]) for name in self.params if name[0] == "W")
+        self.params[f"W{last}"] = 10 * self.params[f"W{last}"]
+
+
+@misconception("ConvNet")
+class is_not_guided(reference.ConvNet):
+    """guided changes nothing. Where it is True, what is negative in the gradient becomes 0 at each
+    ReLU, too."""
+
+    def backward(self, dout, caches, guided=False):
+        return super().backward(dout, caches)
+
+
+@misconception("ConvNet")
+class is_guided_at_every_step(reference.ConvNet):
+    """Guided, negative gradients are cut off after every step, the convolutions too. Only at the
+    ReLUs they are."""
+
+    def backward(self, dout, caches, guided=False):
+        grads = {}
+        for step, cache in reversed(list(zip(self.steps, caches))):  # noqa: B905
+            _, _, backward, names, _ = step
+            if guided:
+                dout = np.maximum(dout, 0)
+            if names:
+                dout, *gradients = backward(dout, cache)
+                grads.update(zip(names, gradients))  # noqa: B905
+            else:
+                dout = backward(dout, cache)
+        return dout, grads
+
+
+@misconception("ConvNet")
+class is_guided_by_the_gradient_alone(reference.ConvNet):
+    """Guided, only the gradient's sign counts at a ReLU (a "deconvnet"). Where the ReLU's input was
+    negative nothing passes either: cut off, and then go on with relu_backward."""
+
+    def backward(self, dout, caches, guided=False):
+        if not guided:
+            return super().backward(dout, caches)
+        for step, cache in reversed(list(zip(self.steps, caches))):  # noqa: B905
+            name, _, backward, names, _ = step
+            if name.startswith("relu"):
+                dout = np.maximum(dout, 0)
+            else:
+                dout = backward(dout, cache)[0] if names else backward(dout, cache)
+        return dout, {}
