@@ -1,6 +1,8 @@
 """The assignments that test_class does not grade: solution, starter and every misconception, once,
 each through the real sandbox and kernel."""
 
+import ast
+
 import pytest
 from conftest import all_misconceptions
 
@@ -38,14 +40,27 @@ def test_the_solution_scores_full_and_the_starter_nothing(graded):
     assert reports["starter"].score == 0
 
 
+def built_on(answers):
+    """Question -> all other questions that its answer calls, directly or by way of another."""
+    calls = {
+        question: {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+        & answers.keys() - {question}
+        for question, source in answers.items()
+    }
+    for question in answers:  # earlier ones are complete by now: an answer calls only those
+        calls[question] |= {name for used in calls[question] for name in calls[used]}
+    return calls
+
+
 def test_every_misconception_loses_points_and_is_named(graded):
-    _, wrong, reports = graded
-    differ = {}
+    assignment, wrong, reports = graded
+    differ, below = {}, built_on(demo.answers(assignment))
     for student, names in wrong.items():
         for question in reports[student].questions:
             named = names.get(question.id)
             if named is None:
-                if question.status != "passed":
+                # what a right net gets out of a wrong layer is wrong, too
+                if question.status != "passed" and not below[question.id] & names.keys():
                     differ[student, question.id] = question.status
             elif question.score >= question.points or question.misconception != named:
                 differ[student, question.id] = (named, question.misconception, question.score)

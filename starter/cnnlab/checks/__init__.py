@@ -9,7 +9,7 @@ The steps themselves, by subject:
 neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_features
 arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 columns.py, fast_layers.py                                      of 3_fast_layers
-affine.py, dropout.py, batchnorm.py, update_rules.py            of 4_convnet
+affine.py, dropout.py, batchnorm.py, update_rules.py, nets.py, costs.py    of 4_convnet
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)
@@ -18,12 +18,14 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     batchnorm,
     columns,
     convolution,
+    costs,
     dropout,
     fast_layers,
     histograms,
     layers,
     losses,
     neighbours,
+    nets,
     pooling,
     update_rules,
     words,

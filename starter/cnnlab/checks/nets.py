@@ -1,0 +1,631 @@
+"""The steps for the nets: ThreeLayerConvNet and ConvNet."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnnlab.architectures import avg_pool, conv, fc, max_pool
+from cnnlab.checks.expect import array, gradient, parts, scalar, unchanged, value_error
+from cnnlab.checks.run import run_steps
+from cnnlab.checks.steps import STEPS, CheckFailed, step
+from cnnlab.gradient_check import numeric_gradient
+
+# What a net is made of: if one of these fails its own check, the net is not to blame.
+LAYERS = [
+    *("affine_forward", "affine_backward", "relu_forward", "relu_backward"),
+    *("spatial_batchnorm_forward", "spatial_batchnorm_backward"),
+    *("dropout_forward", "dropout_backward"),
+]
+
+
+def net_step(question: str, name: str, layers: list[str]):
+    """A step that, when it fails, looks whether one of these layers of the notebook is wrong."""
+
+    def register(run: Callable[[Callable], None]):
+        def explained(f: Callable) -> None:
+            try:
+                run(f)
+            except CheckFailed as failure:
+                broken = [layer for layer in layers if _is_broken(f, layer)]
+                if broken:
+                    failure.cause = (
+                        f"your {' and your '.join(broken)} fail{'s' * (len(broken) == 1)} the "
+                        "check of the question before. Put that right first."
+                    )
+                raise
+
+        return step(question, name)(explained)
+
+    return register
+
+
+def _is_broken(f: Callable, layer: str) -> bool:
+    f = inspect.unwrap(f)
+    namespace = getattr(f.__init__ if inspect.isclass(f) else f, "__globals__", {})
+    return (
+        layer in STEPS
+        and callable(namespace.get(layer))
+        and run_steps(namespace[layer], STEPS[layer])[0] is not None
+    )
+
+
+# -- looking at a net ------------------------------------------------------------------------------
+
+
+def params_of(net: Any, what: str = "params") -> dict[str, np.ndarray]:
+    params = getattr(net, "params", None)
+    if not isinstance(params, dict):
+        came = "no params" if params is None else f"params of type {type(params).__name__}"
+        cause = "__init__ puts the dict into self.params; it returns nothing."
+        raise CheckFailed(f"the net has {came}", "a dict of arrays, net.params", cause)
+    return params
+
+
+def names_are(came: Any, expected: list[str], what: str) -> None:
+    if not isinstance(came, dict):
+        cause = f'{what} is a dict of arrays: {{"W1": ..., "b1": ..., ...}}.'
+        raise CheckFailed(f"{what} is of type {type(came).__name__}", "a dict of arrays", cause)
+    if set(came) != set(expected):
+        missing = [name for name in expected if name not in came]
+        more = [str(name) for name in came if name not in expected]
+        words = [f"without {', '.join(missing)}"] if missing else []
+        words += [f"with {', '.join(more)}"] if more else []
+        raise CheckFailed(
+            f"{what} {' and '.join(words)}",
+            f"the keys {', '.join(expected)}",
+            "the names are capital W and small b, and the layers are counted from 1.",
+        )
+
+
+def shapes_are(params: dict, shapes: dict[str, tuple], known: dict[tuple, str], cause: str) -> None:
+    names_are(params, list(shapes), "params")
+    for name, shape in shapes.items():
+        came = np.shape(params[name])
+        if came != shape:
+            raise CheckFailed(
+                f"params['{name}'] has shape {came}", f"shape {shape}", known.get(came, cause)
+            )
+
+
+def weights_are(w: np.ndarray, std: float, what: str, cause: str, known=()) -> None:
+    """Random numbers with mean 0 and this standard deviation, as far as so many can tell."""
+    w = np.asarray(w, dtype=float)
+    room = 6 / np.sqrt(w.size)
+    if w.size > 1 and np.ptp(w) == 0:
+        raise CheckFailed(
+            f"all entries of {what} are {w.flat[0]:g}",
+            "random ones",
+            "equal weights get equal gradients, and stay equal: all filters learn the same.",
+        )
+    found = float(np.sqrt(np.mean(w**2)))
+    if abs(w.mean()) > room * found:
+        raise CheckFailed(
+            f"{what} has the mean {w.mean():.3g}",
+            "a mean near 0",
+            "np.random.rand draws from 0 to 1; a normal distribution is np.random.randn.",
+        )
+    if abs(found / std - 1) > room:
+        near = [(abs(found / wrong - 1), why) for wrong, why in known]
+        cause = min([*near, (room, cause)], key=lambda pair: pair[0])[1]
+        raise CheckFailed(
+            f"{what} has the standard deviation {found:.3g}", f"{std:.3g}, or very near it", cause
+        )
+
+
+def zeros_are(params: dict, names: list[str], value: float = 0) -> None:
+    for name in names:
+        if not np.all(np.asarray(params[name]) == value):
+            cause = f"{'ones' if value else 'zeros'}: nothing random here."
+            raise CheckFailed(f"params['{name}'] is not {value:g} everywhere", f"{value:g}", cause)
+
+
+def loss_and_grads(net: Any, X: np.ndarray, y: np.ndarray) -> tuple[Any, dict]:
+    loss, grads = parts(net.loss(X, y), ("loss", "grads"))
+    names_are(grads, list(params_of(net)), "grads")
+    return loss, grads
+
+
+def gradients_are_numeric(net: Any, X: np.ndarray, y: np.ndarray, causes: dict[str, str]) -> None:
+    """All gradients of the net's own loss; ``causes`` by the first letter of a param's name."""
+    _, grads = loss_and_grads(net, X.copy(), y)
+    for name, value in list(params_of(net).items()):
+
+        def moved(numbers, name=name, value=value):
+            net.params[name] = numbers.copy()
+            loss, _ = parts(net.loss(X.copy(), y), ("loss", "grads"))
+            net.params[name] = value
+            return loss
+
+        numeric = numeric_gradient(moved, value, np.array(1.0))
+        array(
+            grads[name],
+            numeric,
+            f"grads['{name}']",
+            causes.get(name, "go back through the layers in the reverse order, each its cache."),
+            known=[
+                (numeric * len(X), "not divided by the number of images: softmax_loss's dx is."),
+                (numeric / len(X), "divided by the number of images twice: it is in dx already."),
+                (0 * numeric, "nothing arrives here."),
+            ],
+            shape_cause=f"a gradient has the shape of what it belongs to: {value.shape}.",
+            source=f"{name}, numeric",
+        )
+
+
+def penalties_are(plain: dict, paid: dict, params: dict, reg: float) -> None:
+    for name, w in params.items():
+        pays = name[0] == "W"
+        array(
+            np.asarray(paid[name], float) - np.asarray(plain[name], float),
+            reg * w if pays else 0 * w,
+            f"what reg = {reg:g} adds to grads['{name}']",
+            "reg / 2 · W² changes by reg · W." if pays else "only the weights W pay the penalty.",
+            known=[
+                (0 * w, "the penalty is missing."),
+                (2 * reg * w, "twice too large: the 2 of the square cancels the half."),
+                (reg / 2 * w, "half of it: the 2 of the square cancels the half."),
+            ]
+            if pays
+            else [],
+        )
+
+
+def precision_is(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if np.asarray(value).dtype != np.float32:
+            raise CheckFailed(
+                f"{name} has dtype {np.asarray(value).dtype}",
+                "float32, the net's dtype",
+                "X.astype(self.dtype) at the beginning; and params made with .astype(dtype).",
+            )
+
+
+# -- ThreeLayerConvNet -----------------------------------------------------------------------------
+
+_OWN = LAYERS[:4]
+
+
+def _three(name: str):
+    return net_step("ThreeLayerConvNet", name, _OWN)
+
+
+def _small(f, reg: float = 0.0, dtype=np.float64, **options) -> Any:
+    """Two channels of 4x6, three filters of 3x3, a hidden layer of 5, 4 classes."""
+    sizes = {"input_dim": (2, 4, 6), "num_filters": 3, "filter_size": 3, "hidden_dim": 5}
+    return f(**{**sizes, "num_classes": 4, "reg": reg, "dtype": dtype, **options})
+
+
+def _drawn(f, reg: float = 0.0, dtype=np.float64):
+    """That net with weights of a sensible size, and six images."""
+    net, rng = _small(f, reg, dtype), np.random.default_rng(6)
+    for name, w in params_of(net).items():
+        net.params[name] = (rng.standard_normal(w.shape) / 2).astype(dtype)
+    return net, rng.standard_normal((6, 2, 4, 6)), np.arange(6) % 4
+
+
+_HAND = {
+    "W1": np.array([[[[2.0]]]]),
+    "b1": np.array([-1.0]),
+    "W2": np.array([[1.0, -1]]),
+    "b2": np.array([0.0, 1]),
+    "W3": np.array([[1.0, 2], [3, 4]]),
+    "b3": np.array([0.0, -20]),
+}
+
+
+def _by_hand(f, reg: float = 0.0) -> Any:
+    """A grey image of 2x2, one filter of 1x1, two hidden numbers, two classes."""
+    net = f((1, 2, 2), 1, 1, 2, 2, reg=reg, dtype=np.float64)
+    names_are(params_of(net), list(_HAND), "params")
+    net.params = {name: w.copy() for name, w in _HAND.items()}
+    return net
+
+
+_IMAGE = np.array([[[[1.0, 2], [3, 0]]]])
+
+
+@_three("params: names and shapes, for images of 2 × 4 × 6")
+def _(f):
+    shapes = {
+        "W1": (3, 2, 3, 3), "b1": (3,), "W2": (18, 5), "b2": (5,), "W3": (5, 4), "b3": (4,),
+    }  # fmt: skip
+    known = {
+        (72, 5): "the 2x2 pooling halves the height and the width before the affine layer.",
+        (6, 5): "without padding the convolution's output is smaller; here it keeps the size.",
+        (3, 5): "without padding the convolution's output is smaller; here it keeps the size.",
+        (5, 18): "an affine layer's weights are (inputs, outputs).",
+        (4, 5): "an affine layer's weights are (inputs, outputs).",
+    }
+    cause = "conv: (filters, C, size, size); affine: (inputs, outputs)."
+    shapes_are(params_of(_small(f)), shapes, known, cause)
+
+
+@_three("first values: random weights of size weight_scale, biases 0")
+def _(f):
+    for scale in (1e-3, 0.5):
+        net = _small(f, hidden_dim=60, weight_scale=scale)
+        params = params_of(net)
+        for name in ("W1", "W2", "W3"):
+            known = [(1, "it is not multiplied with weight_scale."), (1e-3, "it is 1e-3 always.")]
+            weights_are(
+                params[name], scale, f"params['{name}']", "randn times weight_scale.", known
+            )
+        zeros_are(params, ["b1", "b2", "b3"])
+
+
+@_three("by hand: a filter of 1×1 with weight 2 and bias −1, one image of 2×2")
+def _(f):
+    array(
+        _by_hand(f).loss(_IMAGE.copy()),
+        [[5, -10]],
+        "scores",
+        "2x − 1, the largest is 5; times (1, −1), plus (0, 1): (5, −4); ReLU: (5, 0); times W3: "
+        "(5, 10); plus b3.",
+        known=[
+            ([[5, 0]], "the scores are cut off at 0: the last layer has no ReLU."),
+            ([[-7, -26]], "the ReLU between the two affine layers is missing."),
+            ([[2.25, -15.5]], "that is average pooling."),
+            ([[5, 10]], "b3 is missing."),
+            ([[1, 0]], "these are the softmax's shares. Without y return the scores themselves."),
+        ],
+        shape_cause="scores has a row for each image, a column for each class.",
+        inputs={"X[0, 0]": _IMAGE[0, 0]},
+    )
+
+
+@_three("by hand: an image of zeros")
+def _(f):
+    array(
+        _by_hand(f).loss(0 * _IMAGE),
+        [[3, -16]],
+        "scores",
+        "the convolution gives −1 everywhere, the ReLU 0. What is left comes from b2 and b3.",
+        known=[([[6, -12]], "the ReLU after the convolution is missing.")],
+    )
+
+
+@_three("by hand: the loss, and the penalty for reg = 0.5")
+def _(f):
+    loss, _ = loss_and_grads(_by_hand(f), _IMAGE.copy(), np.array([1]))
+    cause = "softmax_loss of the scores (5, −10), where class 1 is right."
+    scalar(loss, 15.0, "loss", cause)
+    loss, _ = loss_and_grads(_by_hand(f, 0.5), _IMAGE.copy(), np.array([1]))
+    known = [
+        (15.0, "the penalty is missing."),
+        (33.0, "twice the penalty: it is reg / 2 times the sum of squares."),
+        (124.5, "the biases pay too: only W1, W2 and W3 do."),
+        (16.0, "only W1 pays: W2 and W3 do as well."),
+    ]
+    cause = "reg / 2 · (4 + 2 + 30), on top of 15."
+    scalar(loss, 24.0, "loss for reg = 0.5", cause, known)
+
+
+@_three("a new net's loss: log(number of classes)")
+def _(f):
+    X = np.random.default_rng(0).standard_normal((10, 3, 8, 8))
+    net = f((3, 8, 8), 4, 3, 10, 10, dtype=np.float64)
+    loss, _ = loss_and_grads(net, X, np.arange(10))
+    if np.ndim(loss) or not abs(float(loss) - np.log(10)) < 0.01:
+        raise CheckFailed(
+            f"loss = {loss}",
+            f"about log(10) = {np.log(10):.3f}",
+            "with small weights all scores are near 0, and each class gets a tenth.",
+        )
+
+
+@_three("numeric gradients: six images that are not square")
+def _(f):
+    causes = {
+        "W1": "back through the pooling, then the ReLU where its input was positive, then the "
+        "convolution.",
+        "W2": "the hidden layer's: its ReLU comes first.",
+    }
+    gradients_are_numeric(*_drawn(f), causes)
+
+
+@_three("what reg = 0.5 adds to the gradients")
+def _(f):
+    net, X, y = _drawn(f)
+    params = {name: w.copy() for name, w in params_of(net).items()}
+
+    def grads_for(reg):
+        one = _small(f, reg)
+        one.params = {name: w.copy() for name, w in params.items()}
+        return loss_and_grads(one, X.copy(), y)[1]
+
+    plain, paid = grads_for(0.0), grads_for(0.5)
+    penalties_are(plain, paid, params, 0.5)
+
+
+@_three("single precision: float32 goes through, whatever X is")
+def _(f):
+    net, X, y = _drawn(f, dtype=np.float32)
+    scores, (_, grads) = net.loss(X), loss_and_grads(net, X, y)
+    precision_is({"scores": scores, **{f"grads['{n}']": g for n, g in grads.items()}})
+    precision_is({f"params['{n}']": w for n, w in params_of(_small(f, dtype=np.float32)).items()})
+
+
+@_three("X, y and params are left as they were")
+def _(f):
+    net, X, y = _drawn(f, reg=0.1)
+    with unchanged(X=X, y=y, **{name: w for name, w in params_of(net).items()}):
+        net.loss(X, y)
+
+
+# -- ConvNet ---------------------------------------------------------------------------------------
+
+
+def _convnet(name: str):
+    return net_step("ConvNet", name, LAYERS)
+
+
+_LAYERS = [conv(3, 3), conv(4, 3), max_pool(2), fc(6)]
+_NORMED = [conv(3, 3), max_pool(2), conv(4, 3), avg_pool(2), fc(5)]
+
+
+def _net(f, layers=None, shape=(2, 4, 8), **options) -> Any:
+    layers = copy.deepcopy(_LAYERS if layers is None else layers)
+    return f(layers, shape, 5, **{"dtype": np.float64, "seed": 1, **options})
+
+
+def _shaken(f, layers=None, **options):
+    """A net with biases, gammas and betas of its own, and six images."""
+    net, rng = _net(f, layers, **options), np.random.default_rng(6)
+    for name, w in params_of(net).items():
+        if name[0] != "W":
+            net.params[name] = (w + rng.standard_normal(w.shape) / 2).astype(w.dtype)
+    return net, rng.standard_normal((6, 2, 4, 8)), np.arange(6) % 5
+
+
+def _forward(net: Any, X: np.ndarray, mode: str) -> tuple[list, list]:
+    outs, caches = parts(net.forward(X, mode), ("outs", "caches"))
+    if not isinstance(outs, list | tuple) or not isinstance(caches, list | tuple):
+        came = f"outs of type {type(outs).__name__}, caches of type {type(caches).__name__}"
+        raise CheckFailed(came, "two lists, with an entry for each step", "outs.append(out).")
+    return list(outs), list(caches)
+
+
+@_convnet("params: names and shapes of CONV, CONV, POOL, FC, and of the scores")
+def _(f):
+    shapes = {
+        "W1": (3, 2, 3, 3), "b1": (3,), "W2": (4, 3, 3, 3), "b2": (4,),
+        "W3": (32, 6), "b3": (6,), "W4": (6, 5), "b4": (5,),
+    }  # fmt: skip
+    known = {
+        (128, 6): "the pooling halves the height and the width before the FC.",
+        (4, 2, 3, 3): "the second convolution sees the 3 channels that the first one makes.",
+        (6, 32): "an affine layer's weights are (inputs, outputs).",
+    }
+    cause = "follow the shape through the list: (2, 4, 8), (3, 4, 8), (4, 4, 8), (4, 2, 4), (6,)."
+    shapes_are(params_of(_net(f)), shapes, known, cause)
+
+
+@_convnet("params with batch normalisation: gammas and betas beside each convolution")
+def _(f):
+    net = _net(f, _NORMED, batchnorm=True)
+    shapes = {
+        "W1": (3, 2, 3, 3), "b1": (3,), "gamma1": (3,), "beta1": (3,),
+        "W2": (4, 3, 3, 3), "b2": (4,), "gamma2": (4,), "beta2": (4,),
+        "W3": (8, 5), "b3": (5,), "W4": (5, 5), "b4": (5,),
+    }  # fmt: skip
+    shapes_are(params_of(net), shapes, {}, "a number for each filter.")
+    zeros_are(net.params, ["b1", "b2", "b3", "b4", "beta1", "beta2"])
+    zeros_are(net.params, ["gamma1", "gamma2"], 1)
+    if not isinstance(getattr(net, "bn_params", None), list | tuple) or len(net.bn_params) != 2:
+        cause = "a dict for each batch normalisation, made once, in __init__."
+        raise CheckFailed(f"bn_params is {getattr(net, 'bn_params', None)!r:.60}", "2 dicts", cause)
+
+
+@_convnet("first values: He's standard deviation, sqrt(2 / inputs)")
+def _(f):
+    params = params_of(_net(f, [conv(40, 5), max_pool(2), conv(30, 3), fc(70)]))
+    for name, inputs, outputs in (("W1", 50, 1000), ("W2", 360, 270), ("W3", 240, 70)):
+        std = float(np.sqrt(2 / inputs))
+        known = [
+            (np.sqrt(1 / inputs), "the 2 is missing: half of the numbers end in a ReLU."),
+            (np.sqrt(2 / outputs), "count the inputs that one output sees, not the outputs."),
+            (2 / inputs, "the square root is missing."),
+        ]
+        cause = "sqrt(2 / inputs), where one output sees C * kernel * kernel numbers, or D."
+        weights_are(params[name], std, f"params['{name}']", cause, known)
+    std = 0.1 * float(np.sqrt(2 / 70))
+    known = [(10 * std, "in the last FC it is a tenth of that.")]
+    weights_are(params["W4"], std, "params['W4']", "0.1 * sqrt(2 / inputs).", known)
+
+
+@_convnet("the same seed gives the same weights; none gives others each time")
+def _(f):
+    one, two, other = (params_of(_net(f, seed=seed))["W2"] for seed in (3, 3, None))
+    if not np.array_equal(one, two):
+        cause = "rng = np.random.default_rng(seed), once, and all weights drawn from it."
+        raise CheckFailed("two nets with seed=3 differ", "the same weights", cause)
+    if np.array_equal(one, other):
+        cause = "np.random.default_rng(None) draws others each time."
+        raise CheckFailed("seed=None gives what seed=3 gives", "other weights", cause)
+
+
+@_convnet("the names of the steps, in their order")
+def _(f):
+    options = {"batchnorm": True, "dropout_keep_ratio": 0.5}
+    net = _net(f, _NORMED, **options)
+    steps = getattr(net, "steps", None)
+    if not isinstance(steps, list | tuple):
+        raise CheckFailed(f"steps is {steps!r}"[:60], "a list of tuples", "self.steps.append(...).")
+    came = [row[0] if isinstance(row, list | tuple) and row else row for row in steps]
+    expected = [
+        *("conv1", "batchnorm1", "relu1", "max_pool1"),
+        *("conv2", "batchnorm2", "relu2", "avg_pool2"),
+        *("fc3", "relu3", "dropout3", "fc4"),
+    ]
+    if came != expected:
+        at = next(
+            (i for i, (a, b) in enumerate(zip(came, expected, strict=False)) if a != b),
+            min(len(came), len(expected)),
+        )
+        raise CheckFailed(
+            f"step {at}, counted from 0, is {came[at] if at < len(came) else 'missing'!r}",
+            f"{expected[at] if at < len(expected) else 'no more steps'!r}",
+            "CONV, then its batch normalisation, then its ReLU; FC, then ReLU, then dropout; and "
+            "the last FC with nothing behind it.",
+        )
+    _, X, _ = _shaken(f)
+    outs, caches = _forward(net, X, "test")
+    if len(outs) != 12 or len(caches) != 12:
+        came = f"{len(outs)} outs and {len(caches)} caches"
+        raise CheckFailed(came, "12 of each: one for each step", "append them in the loop.")
+
+
+@_convnet("by hand: a filter of 1×1 with weight 2 and bias −1, average pooling, an FC")
+def _(f):
+    net = f([conv(1, 1), avg_pool(2), fc(2)], (1, 2, 2), 2, dtype=np.float64)
+    names_are(params_of(net), list(_HAND), "params")
+    net.params = {name: w.copy() for name, w in _HAND.items()}
+    for image, right, cause, known in (
+        (
+            _IMAGE,
+            [[2.25, -15.5]],
+            "2x − 1; ReLU: (1, 3, 5, 0); the mean is 2.25; times (1, −1), plus (0, 1): "
+            "(2.25, −1.25); ReLU: (2.25, 0); times W3, plus b3.",
+            [
+                ([[5, -10]], "that is max pooling."),
+                ([[2.25, 0]], "the scores are cut off at 0: the last FC has no ReLU."),
+                ([[-1.5, -20.5]], "the ReLU after the FC is missing."),
+                ([[2.0, -16]], "the ReLU after the convolution is missing."),
+            ],
+        ),
+        (
+            0 * _IMAGE,
+            [[3, -16]],
+            "the convolution gives −1 everywhere, the ReLU 0; what is left comes from the biases.",
+            [([[6, -12]], "the ReLU after the convolution is missing.")],
+        ),
+    ):
+        inputs = {"X[0, 0]": image[0, 0]}
+        array(net.loss(image.copy()), right, "scores", cause, known=known, inputs=inputs)
+
+
+@_convnet("numeric gradients: two convolutions, max pooling, an FC")
+def _(f):
+    gradients_are_numeric(*_shaken(f), {})
+
+
+@_convnet("numeric gradients: batch normalisation, average pooling")
+def _(f):
+    cause = "loss(X, y) runs forward in 'train' mode; and back through batch normalisation."
+    names = [f"{kind}{n}" for kind in ("W", "b", "gamma", "beta") for n in (1, 2)]
+    gradients_are_numeric(*_shaken(f, _NORMED, batchnorm=True), dict.fromkeys(names, cause))
+
+
+@_convnet("what reg = 0.5 adds to the loss and the gradients")
+def _(f):
+    (plain, grads), (paid, more) = (
+        loss_and_grads(*_shaken(f, _NORMED, batchnorm=True, reg=reg)) for reg in (0.0, 0.5)
+    )
+    params = params_of(_shaken(f, _NORMED, batchnorm=True)[0])
+    squares = {name: float(np.sum(w**2)) for name, w in params.items()}
+    expected = sum(squares[name] for name in squares if name[0] == "W") / 4
+    everything = sum(squares.values()) / 4
+    gammas = sum(squares[name] for name in squares if name.startswith("gamma")) / 4
+    known = [
+        (0.0, "the penalty is missing."),
+        (2 * expected, "it is reg / 2 times the sum of squares."),
+        (everything, "biases, gammas and betas pay too: only W1, W2, ... do."),
+        (expected + gammas, "the gammas pay too: only W1, W2, ... do."),
+    ]
+    cause = "reg / 2 times the sum of all squared weights W1, W2, ..."
+    scalar(float(paid) - float(plain), expected, "what reg = 0.5 adds to the loss", cause, known)
+    penalties_are(grads, more, params, 0.5)
+
+
+@_convnet("batch normalisation: the running averages learn in training, and count in testing")
+def _(f):
+    net, X, y = _shaken(f, _NORMED, batchnorm=True)
+    for _ in range(100):
+        net.loss(X.copy(), y)
+    alone = np.concatenate([np.asarray(net.loss(X[n : n + 1].copy())) for n in range(len(X))])
+    cause = "loss(X) without y is for testing: 'test' mode, with the running averages."
+    array(net.loss(X.copy()), alone, "scores of six images", cause, source="one by one")
+    trained = _forward(net, X.copy(), "train")[0][-1]
+    array(
+        alone,
+        trained,
+        "scores in 'test' mode, after 100 times the same batch",
+        "by then the running averages are this batch's. Are they kept from call to call, in one "
+        "dict for each batch normalisation?",
+        tolerance=0.01,
+        source="in 'train' mode",
+    )
+
+
+@_convnet("dropout: in training only")
+def _(f):
+    net, X, _ = _shaken(f, dropout_keep_ratio=1e-9)
+    plain, _, _ = _shaken(f)
+    cause = "in 'test' mode dropout keeps everything: tell it the mode of this forward pass."
+    array(net.loss(X.copy()), np.asarray(plain.loss(X.copy())), "scores", cause, source="without")
+    out = _forward(net, X.copy(), "train")[0][-1]
+    right = np.tile(np.asarray(net.params["b4"]), (6, 1))
+    array(out, right, "scores where nothing is kept", "dropout follows the FC's ReLU.")
+
+
+@_convnet("back to the image: from the scores, from a step inside, and guided")
+def _(f):
+    net, X, _ = _shaken(f)
+    outs, caches = _forward(net, X.copy(), "test")
+    rng = np.random.default_rng(7)
+    for count, place in ((len(outs), "the scores"), (4, "relu2")):
+        dout = rng.standard_normal(outs[count - 1].shape)
+
+        def out(moved, count=count):
+            return _forward(net, moved.copy(), "test")[0][count - 1]
+
+        dX, _ = parts(net.backward(dout.copy(), caches[:count]), ("dX", "grads"))
+        cause = "start at step len(caches) - 1, and take the steps and their caches backwards."
+        gradient(dX, out, X, dout, f"dX, back from {place}", cause)
+    net = _net(f, [conv(1, 1), conv(1, 1)], (1, 1, 3))
+    net.params |= {f"W{n}": np.full((1, 1, 1, 1), -1.0) for n in (1, 2)}
+    _, caches = _forward(net, np.array([[[[-3.0, -1, 2]]]]), "test")
+    dX, _ = parts(net.backward(np.array([[[[2.0, -5, -7]]]]), caches[:3], True), ("dX", "grads"))
+    array(
+        dX,
+        [[[[0, -5, 0]]]],
+        "dX, guided, back from conv2; both filters are a weight of −1",
+        "conv2 turns (2, −5, −7) into (−2, 5, 7). At the ReLU −2 is cut off, as it is negative, "
+        "and 7, as the ReLU's input was. conv1 turns the sign again.",
+        known=[
+            ([[[[2, -5, 0]]]], "guided changes nothing: cut off what is negative in dout too."),
+            ([[[[0, -5, -7]]]], "where the ReLU's input was negative nothing passes either."),
+            ([[[[0, 0, 0]]]], "only at the ReLUs is anything cut off, not at the convolutions."),
+        ],
+    )
+
+
+@_convnet("ValueError: a layer of another kind, or with groups")
+def _(f):
+    for layer, what in (
+        ({"kind": "recurrent", "outputs": 4}, "kind 'recurrent'"),
+        (conv(4, 3, groups=2), "groups=2"),
+    ):
+        why = "a ConvNet has no such layer."
+        cause = "raise ValueError(...) where the kind is none of the four, or groups is not 1."
+        value_error(lambda layer=layer: f([layer], (2, 4, 8)), f"ConvNet, {what},", why, cause)
+
+
+@_convnet("single precision: float32 goes through, whatever X is")
+def _(f):
+    net, X, y = _shaken(f, _NORMED, batchnorm=True, dtype=np.float32)
+    precision_is({f"params['{name}']": w for name, w in params_of(net).items()})
+    scores, (_, grads) = net.loss(X), loss_and_grads(net, X, y)
+    precision_is({"scores": scores, **{f"grads['{n}']": g for n, g in grads.items()}})
+
+
+@_convnet("X, y and params are left as they were")
+def _(f):
+    net, X, y = _shaken(f, reg=0.1)
+    with unchanged(X=X, y=y, **{name: w for name, w in params_of(net).items()}):
+        net.loss(X, y)

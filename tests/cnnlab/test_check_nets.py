@@ -1,0 +1,213 @@
+"""The visible checks of the nets: references pass, typical mistakes are explained."""
+
+import numpy as np
+import pytest
+from answers import Answers
+
+from autograder.diagnose import MISCONCEPTIONS
+from cnnlab.checks import check
+from cnnlab.checks.steps import STEPS
+
+ANSWERS = Answers("4_convnet")
+REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
+QUESTIONS = [q for q in ("ThreeLayerConvNet", "network_cost", "ConvNet") if q in REFERENCES]
+ThreeLayerConvNet = REFERENCES["ThreeLayerConvNet"]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_reference_passes(question, capfd):
+    ANSWERS.assert_passes(question, capfd)
+
+
+def test_the_names_of_the_steps_are_plain():
+    for question in QUESTIONS:
+        names = [step.name for step in STEPS[question]]
+        assert len(names) == len(set(names))
+        assert all(len(name) < 85 and not name.endswith(".") for name in names)
+
+
+# What the message about it has to say; where nothing is named, that it fails is enough.
+NAMED = {
+    "forgets_the_penalty_in_the_gradients": "penalty is missing",
+    "forgets_the_penalty_in_the_loss": "penalty is missing",
+    "leaves_out_the_half": "twice the penalty",
+    "halves_the_penalty_in_the_gradients": "half of it",
+    "makes_the_biases_pay": "biases pay too",
+    "penalises_the_first_layer_only": "only W1 pays",
+    "leaves_out_the_relu_after_the_convolution": "ReLU after the convolution is missing",
+    "leaves_out_the_hidden_relu": "between the two affine layers",
+    "puts_a_relu_on_the_scores": "last layer has no ReLU",
+    "pools_with_averages": "average pooling",
+    "sends_the_gradient_past_the_relu": "where its input was positive",
+    "starts_with_zeros": "stay equal",
+    "returns_shares_where_scores_are_wanted": "softmax's shares",
+    "does_not_count_the_biases": "one bias for each filter is missing",
+    "counts_the_biases_as_multiply_adds": "biases' additions are not counted",
+    "gives_pools_parameters": "pooling learns nothing",
+    "counts_comparisons_in_pools": "pooling multiplies nothing",
+    "multiplies_by_the_size_of_the_input": "places of the output",
+    "forgets_the_pad": "padding is not used",
+    "pads_on_one_side": "both sides",
+    "ignores_the_groups": "groups is not used",
+    "leaves_out_the_scores": "one more affine layer",
+    "counts_each_multiply_add_twice": "count as one",
+    "flattens_the_channels_only": "sees 3 · 4 · 5 numbers",
+    "counts_for_one_channel": "for each of the 3 channels",
+    "gives_gradients_without_the_penalty": "penalty is missing",
+    "takes_the_whole_square": "reg / 2 times",
+    "makes_everybody_pay": "betas pay too",
+    "makes_the_gammas_pay": "gammas pay too",
+    "cuts_off_the_scores": "nothing behind it",
+    "leaves_the_fcs_without_relu": "FC, then ReLU",
+    "leaves_the_convolutions_without_relu": "then its ReLU",
+    "normalises_after_the_relu": "then its batch normalisation, then its ReLU",
+    "scores_in_train_mode": "'test' mode, with the running averages",
+    "drops_while_testing": "dropout keeps everything",
+    "never_drops": "then dropout",
+    "forgets_the_running_averages": "kept from call to call",
+    "forgets_the_two_of_he": "the 2 is missing",
+    "counts_the_outputs": "not the outputs",
+    "forgets_the_root": "square root is missing",
+    "starts_with_large_scores": "a tenth of that",
+    "is_not_guided": "guided changes nothing",
+    "is_guided_at_every_step": "not at the convolutions",
+    "is_guided_by_the_gradient_alone": "input was negative nothing passes",
+}
+
+
+@pytest.mark.parametrize("question, name", [(q, n) for q in QUESTIONS for n in MISCONCEPTIONS[q]])
+def test_a_typical_mistake_is_explained(question, name):
+    text = message(question, MISCONCEPTIONS[question][name])
+    assert text.startswith(f"{question}: ")
+    assert "your code raised" in text or ("came:" in text and "expected:" in text)
+    assert NAMED.get(name, "") in text
+
+
+def test_the_names_here_are_those_of_typical_mistakes():
+    assert set(NAMED) <= {name for question in QUESTIONS for name in MISCONCEPTIONS[question]}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(
+    "dummy",
+    [None, 0, 1.5, "out", (), (None, None), (1, 2, 3), {}, [[1, 2], [3]], object()],
+    ids=repr,
+)
+def test_nonsense_fails_and_says_what_came(question, dummy):
+    text = message(question, lambda *args, **options: dummy)
+    assert "your code raised" not in text
+    assert "expected:" in text
+
+
+# -- smaller slips ---------------------------------------------------------------------------------
+
+
+def three(**methods):
+    return type("ThreeLayerConvNet", (ThreeLayerConvNet,), methods)
+
+
+def scaled(factor=1, noise=np.random.randn):
+    """First weights that do not care for weight_scale."""
+
+    def init(self, *args, **options):
+        ThreeLayerConvNet.__init__(self, *args, **options)
+        for name, w in self.params.items():
+            if name[0] == "W":
+                self.params[name] = (factor * noise(*w.shape)).astype(w.dtype)
+
+    return three(__init__=init)
+
+
+def random_biases(self, *args, **options):
+    ThreeLayerConvNet.__init__(self, *args, **options)
+    self.params["b2"] = self.params["b2"] + 1e-3
+
+
+def double_precision(self, X, y=None):
+    dtype, self.dtype = self.dtype, np.float64
+    result = ThreeLayerConvNet.loss(self, X, y)
+    self.dtype = dtype
+    return result
+
+
+def normalises_its_input(self, X, y=None):
+    result = ThreeLayerConvNet.loss(self, X, y)
+    X -= X.mean()
+    return result
+
+
+def no_biases(self, X, y=None):
+    result = ThreeLayerConvNet.loss(self, X, y)
+    if y is None:
+        return result
+    return result[0], {name: g for name, g in result[1].items() if name[0] == "W"}
+
+
+def writes_down_the_loss(self, X, y=None):
+    self.params["loss"] = np.zeros(1)
+    return ThreeLayerConvNet.loss(self, X, y)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (scaled(), "not multiplied with weight_scale"),
+        (scaled(1e-3), "1e-3 always"),
+        (scaled(1e-3, np.random.rand), "np.random.rand"),
+        (three(__init__=random_biases), "params['b2'] is not 0"),
+        (three(loss=double_precision), "float64"),
+        (three(loss=normalises_its_input), "X was changed"),
+        (three(loss=no_biases), "without b1, b2, b3"),
+        (three(loss=writes_down_the_loss), "loss"),
+    ],
+)
+def test_a_slip_in_the_three_layers_is_refused_and_named(wrong, words):
+    assert words in message("ThreeLayerConvNet", wrong)
+
+
+def appends(layers, *args):
+    layers.append({"kind": "fc", "outputs": 10})
+    return REFERENCES["network_cost"](layers[:-1], *args)
+
+
+def floats(*args):
+    return [(k, s, p / 1, m) for k, s, p, m in REFERENCES["network_cost"](*args)]
+
+
+def numbers_for_shapes(*args):
+    return [
+        (k, s[0] if len(s) == 1 else s, p, m) for k, s, p, m in REFERENCES["network_cost"](*args)
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (appends, "layers was changed"),
+        (floats, "Use //"),
+        (numbers_for_shapes, "comma that makes it a tuple"),
+        (lambda *args: None, "missing return"),
+    ],
+)
+def test_a_slip_in_the_table_is_refused_and_named(wrong, words):
+    assert words in message("network_cost", wrong)
+
+
+def test_a_wrong_layer_of_the_notebook_is_named():
+    def affine_forward(x, w, b):
+        return x.reshape(len(x), -1) @ w, (x, w, b)  # b is missing
+
+    source_of_all_evil = {"affine_forward": as_written("affine_forward", affine_forward)}
+
+    def no_bias(*args, **options):
+        net = ThreeLayerConvNet(*args, **options)
+        net.loss = lambda X, y=None: 0 * ThreeLayerConvNet.loss(net, X)
+        return net
+
+    text = message("ThreeLayerConvNet", no_bias, **source_of_all_evil)
+    if "affine_forward" in STEPS:
+        assert "your affine_forward fails the check" in text
+
+
+def test_a_right_net_passes_beside_a_wrong_layer_that_it_does_not_call():
+    check(as_written("ThreeLayerConvNet", ThreeLayerConvNet, affine_forward=lambda *args: None))
