@@ -64,7 +64,7 @@ NAMED = {
     "scores_in_train_mode": "'test' mode, with the running averages",
     "drops_while_testing": "dropout keeps everything",
     "never_drops": "then dropout",
-    "forgets_the_running_averages": "kept from call to call",
+    "loses_the_running_averages": "kept from call to call",
     "forgets_the_two_of_he": "the 2 is missing",
     "counts_the_outputs": "not the outputs",
     "forgets_the_root": "square root is missing",
