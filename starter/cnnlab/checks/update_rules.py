@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnlab.checks.expect import array, parts, same_dtype, unchanged, whole_number
+from cnnlab.checks.expect import array, integers, parts, same_dtype, unchanged
 from cnnlab.checks.steps import CheckFailed, step
 
 _BOTH = ("next_w", "config")
@@ -242,8 +242,8 @@ def _(f):
         next_w,
         _ONES - m_hat / (np.sqrt(v_hat) + 1),
         "next_w",
-        "m is (1, 2), v is (3, 28), and t is 2: divide by 1 − 0.5² and 1 − 0.75². (beta1 belongs to "
-        "m, beta2 to v.)",
+        "m is (1, 2), v is (3, 28), and t is 2: divide by 1 − 0.5² and 1 − 0.75². (And beta1 "
+        "belongs to m, beta2 to v.)",
         known=[(first, "corrected with t = 1: config['t'] is not used, or raised too late.")],
         inputs={"w": _ONES, "dw": [0, 8], "m": _MIDDLE["m"], "v": _MIDDLE["v"]},
     )
@@ -252,16 +252,14 @@ def _(f):
 @step("adam", "config keeps t, m and v, not corrected")
 def _(f):
     _, config = _step(f, _ONES, _PULL, dict(_ADAM))
-    stale = "it was not raised, or not put back: config['t'] = ..."
-    whole_number(
-        _kept(config, "t"), 1, "config['t'] after the first step", "t counts steps.", stale
-    )
+    stale, counts = "it was not raised, or not put back: config['t'] = ...", "t counts the steps."
+    integers(_kept(config, "t"), 1, "config['t']", counts, [(0, stale)])
     corrected = "that is the corrected one. Keep it in a variable of its own."
     for name, right, wrong in (("m", [2, -4], [4, -8]), ("v", [4, 16], [16, 64])):
         known = [(wrong, corrected), ([0, 0], "it is still the old one.")]
         array(_kept(config, name), right, f"config['{name}']", "as in the formula.", known=known)
     _, config = _step(f, _ONES, [0, 8], _middle())
-    whole_number(_kept(config, "t"), 2, "config['t'] after the second", counts, {1: stale})
+    integers(_kept(config, "t"), 2, "config['t'] after the second step", counts, [(1, stale)])
     array(_kept(config, "m"), [1, 2], "config['m']", "0.5·(2, −4) + 0.5·(0, 8).")
     array(_kept(config, "v"), [3, 28], "config['v']", "0.75·(4, 16) + 0.25·(0, 64).")
 
