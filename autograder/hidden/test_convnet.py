@@ -25,6 +25,7 @@ from solutions import (
     batchnorm,
     convnet,
     dropout,
+    groupnorm,
     network_cost,
     relu,
     three_layer_convnet,
@@ -1094,3 +1095,95 @@ class TestConvNet:
         _, grads = nets.loss_and_grads(student, net, X, y)
         for name, gradient in grads.items():
             nets.assert_dtype(gradient, np.float32, f"grads[{name!r}]")
+
+
+# --- extra credit: group normalisation ------------------------------------------------------------
+
+GROUPS = pytest.mark.parametrize(
+    "shape, G",
+    [
+        pytest.param((3, 6, 4, 5), 3, id="six channels in three groups"),
+        pytest.param((3, 6, 5, 2), 2, id="six channels in two groups"),
+        pytest.param((2, 4, 3, 5), 1, id="one group: layer normalisation"),
+        pytest.param((2, 3, 4, 5), 3, id="a group for each channel: instance normalisation"),
+        pytest.param((1, 8, 3, 2), 4, id="one image"),
+    ],
+)
+PER_CHANNEL = (1, -1, 1, 1)
+
+
+@question("spatial_groupnorm_forward", points=2, extra_credit=True)
+class TestSpatialGroupnormForward:
+    def check(self, student, x, gamma, beta, G, param):
+        out, _ = unpack(student.spatial_groupnorm_forward(x, gamma, beta, G, param), "out", "cache")
+        expected, _ = groupnorm.spatial_groupnorm_forward(x, gamma, beta, G, param)
+        assert_close(out, expected, name="out")
+
+    def test_normalises(self, student, rng):
+        """scales of 1 and shifts of 0"""
+        x, gamma, beta = draw_normalised(rng, (2, 4, 3, 5), PER_CHANNEL)
+        self.check(student, x, gamma**0, 0 * beta, 2, {})
+
+    @GROUPS
+    def test_groups(self, student, rng, shape, G):
+        """groups of many kinds, with scales and shifts"""
+        self.check(student, *draw_normalised(rng, shape, PER_CHANNEL), G, {})
+
+    @pytest.mark.parametrize(
+        "size, param",
+        [
+            pytest.param(1, {"eps": 0.5}, id="eps is given"),
+            pytest.param(1e-3, {}, id="eps is missing, and the variance is tiny"),
+        ],
+    )
+    def test_eps(self, student, rng, size, param):
+        """what eps does"""
+        x, gamma, beta = draw_normalised(rng, (3, 6, 4, 5), PER_CHANNEL)
+        self.check(student, size * x, gamma, beta, 2, param)
+
+    def test_leaves_its_inputs_alone(self, student, rng):
+        """images in single precision, which are left as they were"""
+        x, gamma, beta = single(*draw_normalised(rng, (2, 6, 4, 5), PER_CHANNEL))
+        held = {"x": student.put(x), "gamma": student.put(gamma), "beta": student.put(beta)}
+        result = student.spatial_groupnorm_forward(*held.values(), 3, {})
+        out, _ = unpack(result, "out", "cache")
+        expected, _ = groupnorm.spatial_groupnorm_forward(x, gamma, beta, 3, {})
+        assert_close(out, expected, name="out", **SINGLE)
+        for (name, handle), before in zip(held.items(), (x, gamma, beta), strict=True):
+            assert_unchanged(student.get(handle), before, name)
+
+
+@question("spatial_groupnorm_backward", points=2, extra_credit=True)
+class TestSpatialGroupnormBackward(NormBackward):
+    forward, name = "spatial_groupnorm_forward", "spatial_groupnorm_backward"
+    passes = (groupnorm.spatial_groupnorm_forward, groupnorm.spatial_groupnorm_backward)
+
+    def layer(self, rng, shape, G, size=1, **param):
+        x, gamma, beta = draw_normalised(rng, shape, PER_CHANNEL)
+        return lambda: (size * x, gamma, beta, G, dict(param))
+
+    def test_dbeta(self, student, rng):
+        """dbeta, the gradient of the shifts"""
+        self.check(student, rng, self.layer(rng, (3, 4, 2, 5), 2), "dbeta")
+
+    def test_dgamma(self, student, rng):
+        """dgamma, the gradient of the scales"""
+        self.check(student, rng, self.layer(rng, (3, 4, 2, 5), 2), "dgamma")
+
+    @GROUPS
+    def test_dx(self, student, rng, shape, G):
+        """dx, the gradient of the images"""
+        self.check(student, rng, self.layer(rng, shape, G), "dx")
+
+    def test_eps(self, student, rng):
+        """all three, with an eps that matters"""
+        self.check(student, rng, self.layer(rng, (3, 6, 4, 5), 2, eps=0.7), *BATCHNORM)
+
+    def test_derived(self, student, rng):
+        """images whose numbers are large: differences will not do"""
+        self.check(student, rng, self.layer(rng, (2, 4, 4, 5), 2, size=LARGE), *BATCHNORM)
+
+    def test_leaves_its_input_alone(self, student, rng):
+        """gradients in single precision, which are left as they were"""
+        x, gamma, beta = single(*draw_normalised(rng, (2, 4, 4, 5), PER_CHANNEL))
+        self.check_single(student, rng, lambda: (x, gamma, beta, 2, {}))

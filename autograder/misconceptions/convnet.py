@@ -16,6 +16,7 @@ from solutions import (
     batchnorm,
     convnet,
     dropout,
+    groupnorm,
     network_cost,
     relu,
     three_layer_convnet,
@@ -46,6 +47,8 @@ reference = SimpleNamespace(
     ThreeLayerConvNet=three_layer_convnet.ThreeLayerConvNet,
     network_cost=network_cost.network_cost,
     ConvNet=convnet.ConvNet,
+    spatial_groupnorm_forward=groupnorm.spatial_groupnorm_forward,
+    spatial_groupnorm_backward=groupnorm.spatial_groupnorm_backward,
 )
 
 
@@ -1527,3 +1530,129 @@ class is_guided_by_the_gradient_alone(reference.ConvNet):
             else:
                 dout = backward(dout, cache)[0] if names else backward(dout, cache)
         return dout, {}
+
+
+# --- spatial_groupnorm_forward --------------------------------------------------------------------
+
+
+@misconception("spatial_groupnorm_forward")
+def deals_the_channels_out_in_turn(x, gamma, beta, G, gn_param):
+    """The channels are dealt out to the groups in turn, like cards. A group is a block of
+    neighbouring channels: reshape to (N, G, C // G, H, W)."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    order = np.arange(x.shape[1]).reshape(-1, G).T.ravel()
+    ones, zeros = np.ones_like(gamma), np.zeros_like(beta)
+    out, _ = reference.spatial_groupnorm_forward(x[:, order], ones, zeros, G, gn_param)
+    return gamma * out[:, np.argsort(order)] + beta, cache
+
+
+@misconception("spatial_groupnorm_forward")
+def takes_G_for_the_size_of_a_group(x, gamma, beta, G, gn_param):
+    """G is used as the number of channels in a group. It is the number of groups."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    groups = x.shape[1] // G
+    return reference.spatial_groupnorm_forward(x, gamma, beta, groups, gn_param)[0], cache
+
+
+@misconception("spatial_groupnorm_forward")
+def normalises_each_channel_of_each_image(x, gamma, beta, G, gn_param):
+    """Each channel of an image has a mean of its own, whatever G is. The channels of a group share
+    one: average over them too."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    return reference.spatial_groupnorm_forward(x, gamma, beta, x.shape[1], gn_param)[0], cache
+
+
+@misconception("spatial_groupnorm_forward")
+def normalises_over_the_batch(x, gamma, beta, G, gn_param):
+    """The mean and the variance of a group are taken over all images. Here each image is normalised
+    by itself."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    groups = x.reshape(len(x), G, -1)
+    mean, var = groups.mean(axis=(0, 2), keepdims=True), groups.var(axis=(0, 2), keepdims=True)
+    x_hat = ((groups - mean) / np.sqrt(var + gn_param.get("eps", 1e-5))).reshape(x.shape)
+    return gamma * x_hat + beta, cache
+
+
+@misconception("spatial_groupnorm_forward")
+def adds_the_eps_of_groups_outside(x, gamma, beta, G, gn_param):
+    """eps is added to the standard deviation. It belongs inside the root: sqrt(var + eps)."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    groups = x.reshape(len(x), G, -1)
+    std = groups.std(axis=2, keepdims=True) + gn_param.get("eps", 1e-5)
+    x_hat = ((groups - groups.mean(axis=2, keepdims=True)) / std).reshape(x.shape)
+    return gamma * x_hat + beta, cache
+
+
+@misconception("spatial_groupnorm_forward")
+def divides_a_groups_variance_by_one_less(x, gamma, beta, G, gn_param):
+    """The variance divides by one less than a group has numbers (ddof=1). Here it divides by all of
+    them."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    groups = x.reshape(len(x), G, -1)
+    var = groups.var(axis=2, keepdims=True, ddof=1)
+    x_hat = (groups - groups.mean(axis=2, keepdims=True)) / np.sqrt(var + gn_param.get("eps", 1e-5))
+    return gamma * x_hat.reshape(x.shape) + beta, cache
+
+
+@misconception("spatial_groupnorm_forward")
+def forgets_to_scale_and_shift(x, gamma, beta, G, gn_param):
+    """gamma and beta are not used: each channel is scaled and shifted at the end."""
+    _, cache = reference.spatial_groupnorm_forward(x, gamma, beta, G, gn_param)
+    return reference.spatial_groupnorm_forward(x, gamma**0, 0 * beta, G, gn_param)[0], cache
+
+
+# --- spatial_groupnorm_backward -------------------------------------------------------------------
+
+
+@misconception("spatial_groupnorm_backward")
+def takes_the_groups_mean_and_variance_for_constants(dout, cache):
+    """dx has only its direct part. The mean and the variance of a group are made from x too."""
+    G, x_hat, gamma, std = cache
+    _, dgamma, dbeta = reference.spatial_groupnorm_backward(dout, cache)
+    dx = (dout * gamma).reshape(len(x_hat), G, -1) / std
+    return dx.reshape(dout.shape), dgamma, dbeta
+
+
+@misconception("spatial_groupnorm_backward")
+def multiplies_by_gamma_at_the_end(dout, cache):
+    """dx is multiplied by gamma at the end. The channels of a group have different gammas, so it
+    belongs inside the means: begin with dout * gamma."""
+    G, x_hat, gamma, std = cache
+    _, dgamma, dbeta = reference.spatial_groupnorm_backward(dout, cache)
+    dx, _, _ = reference.spatial_groupnorm_backward(dout, (G, x_hat, gamma**0, std))
+    return dx * gamma, dgamma, dbeta
+
+
+@misconception("spatial_groupnorm_backward")
+def forgets_gamma_of_groups_in_dx(dout, cache):
+    """dx lacks gamma: the forward pass multiplied by it after normalising."""
+    G, x_hat, gamma, std = cache
+    _, dgamma, dbeta = reference.spatial_groupnorm_backward(dout, cache)
+    dx, _, _ = reference.spatial_groupnorm_backward(dout, (G, x_hat, gamma**0, std))
+    return dx, dgamma, dbeta
+
+
+@misconception("spatial_groupnorm_backward")
+def loses_the_axes_of_gamma(dout, cache):
+    """dgamma and dbeta have the shape (C,). A gradient has the shape of what it belongs to, here
+    (1, C, 1, 1): keepdims=True."""
+    dx, dgamma, dbeta = reference.spatial_groupnorm_backward(dout, cache)
+    return dx, dgamma.ravel(), dbeta.ravel()
+
+
+@misconception("spatial_groupnorm_backward")
+def forgets_the_groups_variance(dout, cache):
+    """dx lacks the part that goes through the variance."""
+    G, x_hat, gamma, std = cache
+    _, dgamma, dbeta = reference.spatial_groupnorm_backward(dout, cache)
+    d_hat = (dout * gamma).reshape(len(x_hat), G, -1)
+    dx = (d_hat - d_hat.mean(axis=2, keepdims=True)) / std
+    return dx.reshape(dout.shape), dgamma, dbeta
+
+
+@misconception("spatial_groupnorm_backward")
+def sums_without_the_normalised_numbers(dout, cache):
+    """dgamma is the sum of dout alone. It sums dout times what gamma was multiplied with, the
+    normalised numbers."""
+    dx, _, dbeta = reference.spatial_groupnorm_backward(dout, cache)
+    return dx, dbeta.copy(), dbeta

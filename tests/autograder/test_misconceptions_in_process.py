@@ -327,6 +327,7 @@ def test_nothing_defined_passes_nothing(name):
         *("conv_forward_fast", "max_pool_forward_fast", "avg_pool_forward_fast"),
         *("affine_forward", "relu_forward", "dropout_forward"),
         "spatial_batchnorm_forward",
+        "spatial_groupnorm_forward",
     ],
 )
 @pytest.mark.parametrize("dummy", ["None", "NotImplementedError", "its input and a cache"])
@@ -355,6 +356,7 @@ REFERENCES = conv_layers.reference.__dict__ | fast_layers.reference.__dict__
 CHANGED = [q for q in REFERENCES if q.endswith(("forward_naive", "forward_fast"))] + [
     *("im2col", "col2im", "conv_forward_strides", "conv_forward_fft"),
     *("affine_forward", "relu_forward", "spatial_batchnorm_forward"),
+    "spatial_groupnorm_forward",
     *("sgd", "sgd_momentum", "rmsprop", "adam"),
     *("knn_distances", "softmax_loss", "svm_loss", "color_histogram_hsv", "hog_feature"),
     *("fit_whitening", "build_codebook", "encode_images", "perceptron_update"),

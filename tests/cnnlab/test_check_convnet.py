@@ -122,6 +122,19 @@ NAMED = {
     "swaps_the_betas": "beta1 belongs to m",
     "keeps_the_corrected_means": "corrected one",
     "begins_with_the_learning_rate_of_sgd": "Adam's is 1e-3",
+    "deals_the_channels_out_in_turn": "dealt out in turn",
+    "takes_G_for_the_size_of_a_group": "G is the number of groups",
+    "normalises_each_channel_of_each_image": "each channel alone",
+    "normalises_over_the_batch": "over the images",
+    "adds_the_eps_of_groups_outside": "inside the root",
+    "divides_a_groups_variance_by_one_less": "no ddof",
+    "forgets_to_scale_and_shift": "gamma and beta are not used",
+    "takes_the_groups_mean_and_variance_for_constants": "only the direct way",
+    "multiplies_by_gamma_at_the_end": "gamma came last",
+    "forgets_gamma_of_groups_in_dx": "gamma is missing",
+    "loses_the_axes_of_gamma": "keepdims=True",
+    "forgets_the_groups_variance": "through the variance is missing",
+    "sums_without_the_normalised_numbers": "sum of dout alone",
 }
 
 

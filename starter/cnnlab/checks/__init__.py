@@ -9,7 +9,8 @@ The steps themselves, by subject:
 neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_features
 arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 columns.py, fast_layers.py                                      of 3_fast_layers
-affine.py, dropout.py, batchnorm.py, update_rules.py, nets.py, costs.py    of 4_convnet
+affine.py, dropout.py, batchnorm.py, update_rules.py, nets.py,
+costs.py, groupnorm.py                                          of 4_convnet
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)
@@ -21,6 +22,7 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     costs,
     dropout,
     fast_layers,
+    groupnorm,
     histograms,
     layers,
     losses,
