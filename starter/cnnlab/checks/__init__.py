@@ -9,7 +9,7 @@ The steps themselves, by subject:
 neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_features
 arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 columns.py, fast_layers.py                                      of 3_fast_layers
-nets.py, costs.py                                              of 4_convnet
+nets.py, costs.py, designs.py                                   of 4_convnet
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)
@@ -17,6 +17,7 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     columns,
     convolution,
     costs,
+    designs,
     fast_layers,
     histograms,
     layers,
