@@ -161,6 +161,9 @@ class Session:
             self._note(index, path, value)
         return self._with_origins(value, index, path)
 
+    def load_weights(self, net: Handle, file: str) -> None:
+        self._ask({"op": "load_weights", "of": net, "key": file}, f"the file {file}")
+
     def length(self, handle: Handle) -> int:
         name = self._name_of(handle)
         length = self._ask({"op": "len", "of": handle}, name)
@@ -296,6 +299,13 @@ class Student:
 
     def get(self, handle: Handle) -> Any:
         return self._session.get(handle)
+
+    def load_weights(self, net: Handle, file: str) -> None:
+        """Give a net the weights from a file that was handed in beside the notebook.
+
+        The kernel reads it, by cnnlab.weights; no byte of it comes here.
+        """
+        self._session.load_weights(net, file)
 
     def timed(self, name: str, *args: Any) -> tuple[Any, Took]:
         """Call a function: (what it returned, how long it took).

@@ -16,9 +16,10 @@ from autograder.compare import (
     unpack,
 )
 from autograder.errors import StudentError, StudentRaised, WrongAnswer
-from autograder.hidden import nets
+from autograder.hidden import accuracies, nets
 from autograder.hidden.inputs import SINGLE, assert_unchanged, own_cache
 from autograder.questions import question
+from cnnlab import design
 from cnnlab.architectures import ALEXNET, LENET5, avg_pool, conv, fc, max_pool
 from solutions import (
     affine,
@@ -973,13 +974,13 @@ class TestConvNet:
         assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
         loss, _ = nets.loss_and_grads(student, net, X, y)
         assert_close(loss, right.loss(X, y)[0], name="loss where next to nothing is kept")
-        net, _, X, _ = self.draw(student, rng, PLAIN, dropout_keep_ratio=0.6)
+        net, _, X, _ = self.draw(student, rng, PLAIN, dropout_keep_ratio=0.8)
         X = np.concatenate([X] * 20)
         *_, before, after, _ = nets.forward(student, net, X, "train")[0]
         dropped = np.asarray(after) == 0
-        assert_close(after, np.where(dropped, 0, np.asarray(before) / 0.6), name="after dropout")
+        assert_close(after, np.where(dropped, 0, np.asarray(before) / 0.8), name="after dropout")
         share = np.mean(dropped[np.asarray(before) != 0])
-        if not 0.25 < share < 0.55:
+        if not 0 < share < 0.5:
             raise WrongAnswer("dropout_keep_ratio is how likely a number is kept, not dropped.")
 
     def test_steps(self, student, rng):
@@ -1095,6 +1096,21 @@ class TestConvNet:
         _, grads = nets.loss_and_grads(student, net, X, y)
         for name, gradient in grads.items():
             nets.assert_dtype(gradient, np.float32, f"grads[{name!r}]")
+
+
+# --- the design question --------------------------------------------------------------------------
+
+
+@question("design_net", points=8, limits={"call_seconds": 20, "test_seconds": 90})
+class TestDesignNet:
+    @pytest.mark.parametrize("least", design.LINES, ids="at least {:.2f}".format)
+    def test_accuracy(self, student, rng, least):
+        """the accuracy on new pictures, with the weights that were handed in"""
+        reached = accuracies.measure(student, rng)
+        if reached < least:
+            raise WrongAnswer(
+                f"The accuracy on {accuracies.PICTURES} new pictures is {reached:.3f}."
+            )
 
 
 # --- extra credit: group normalisation ------------------------------------------------------------

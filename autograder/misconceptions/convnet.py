@@ -15,6 +15,7 @@ from solutions import (
     affine,
     batchnorm,
     convnet,
+    design_net,
     dropout,
     groupnorm,
     network_cost,
@@ -47,6 +48,7 @@ reference = SimpleNamespace(
     ThreeLayerConvNet=three_layer_convnet.ThreeLayerConvNet,
     network_cost=network_cost.network_cost,
     ConvNet=convnet.ConvNet,
+    design_net=design_net.design_net,
     spatial_groupnorm_forward=groupnorm.spatial_groupnorm_forward,
     spatial_groupnorm_backward=groupnorm.spatial_groupnorm_backward,
 )
@@ -1530,6 +1532,33 @@ class is_guided_by_the_gradient_alone(reference.ConvNet):
             else:
                 dout = backward(dout, cache)[0] if names else backward(dout, cache)
         return dout, {}
+
+
+# --- design_net -----------------------------------------------------------------------------------
+
+
+@misconception("design_net")
+def returns_nothing():
+    """The net is made, but not returned: end with return net."""
+    reference.design_net()
+
+
+@misconception("design_net")
+def returns_the_weights():
+    """The dict of weights comes back. Return the net itself: the grader loads the weights."""
+    return reference.design_net().params
+
+
+@misconception("design_net")
+def returns_a_pair():
+    """More than the net comes back. Return the net alone."""
+    return reference.design_net(), "design_net.npz"
+
+
+@misconception("design_net")
+def returns_the_name_of_the_file():
+    """The name of the file comes back. Return the net: the grader finds the file by itself."""
+    return "design_net.npz"
 
 
 # --- spatial_groupnorm_forward --------------------------------------------------------------------

@@ -21,7 +21,7 @@ class Answers:
     def __init__(self, assignment: str):
         found = find_assignment(assignment)
         load_misconceptions(found.misconceptions)
-        self.references = found.references()
+        self.references, self.solution = found.references(), found.solution
 
     def as_written(self, question: str, answer, **others):
         """``answer`` as a notebook's function, its neighbours right unless ``others`` has them."""

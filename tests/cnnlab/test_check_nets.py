@@ -1,10 +1,13 @@
 """The visible checks of the nets: references pass, typical mistakes are explained."""
 
+import shutil
+
 import numpy as np
 import pytest
 from answers import Answers
 
 from autograder.diagnose import MISCONCEPTIONS
+from cnnlab import design
 from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
 
@@ -211,3 +214,32 @@ def test_a_wrong_layer_of_the_notebook_is_named():
 
 def test_a_right_net_passes_beside_a_wrong_layer_that_it_does_not_call():
     check(as_written("ThreeLayerConvNet", ThreeLayerConvNet, affine_forward=lambda *args: None))
+
+
+# -- the design question ---------------------------------------------------------------------------
+
+
+def test_the_example_passes_without_weights_and_with_them(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    answer = as_written("design_net", REFERENCES["design_net"])
+    check(answer)
+    assert "train, and save the weights" in capfd.readouterr().out
+    shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
+    check(answer)
+    assert "8 of 8 lines" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (lambda: None, "missing return"),
+        (lambda: REFERENCES["ConvNet"], "brackets of a call"),
+        (lambda: REFERENCES["ConvNet"]([], num_classes=7), "(5, 7)"),
+        (lambda: "design_net.npz", "return the net itself"),
+        (lambda: REFERENCES["ConvNet"]([]), "another net"),
+    ],
+)
+def test_a_slip_in_the_design_is_refused_and_named(wrong, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
+    assert words in message("design_net", wrong)

@@ -10,7 +10,7 @@ neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_featu
 arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 columns.py, fast_layers.py                                      of 3_fast_layers
 affine.py, dropout.py, batchnorm.py, update_rules.py, nets.py,
-costs.py, groupnorm.py                                          of 4_convnet
+costs.py, designs.py, groupnorm.py                              of 4_convnet
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)
@@ -20,6 +20,7 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     columns,
     convolution,
     costs,
+    designs,
     dropout,
     fast_layers,
     groupnorm,

@@ -1,0 +1,75 @@
+"""The steps for the design question: a net for toys, its file of weights, what it reaches."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from cnnlab import data, design
+from cnnlab.checks.nets import params_of
+from cnnlab.checks.steps import CheckFailed, step
+from cnnlab.evaluation import accuracy
+from cnnlab.weights import WeightsError, load_weights
+
+
+def _made(f):
+    net = f()
+    if isinstance(net, type):
+        raise CheckFailed("a class", "a net", "are the brackets of a call missing?")
+    if not hasattr(net, "loss"):
+        cause = "a missing return." if net is None else "return the net itself, and nothing else."
+        raise CheckFailed(f"{net!r:.60}", "a net, with params and loss(X)", cause)
+    params_of(net)
+    return net
+
+
+@step("design_net", "a net for images of 3 × 32 × 32 and ten classes")
+def _(f):
+    net, X = _made(f), design.prepared(data.load("toys").X_val[:5])
+    scores = net.loss(X)
+    if np.shape(scores) != (5, 10):
+        cause = "input_dim=(3, 32, 32) and num_classes=10, which are ConvNet's defaults."
+        raise CheckFailed(f"scores of shape {np.shape(scores)} for 5 images", "(5, 10)", cause)
+
+
+@step("design_net", "a new net each time")
+def _(f):
+    if _made(f) is _made(f):
+        cause = "make the net inside the function: return ConvNet(...)."
+        raise CheckFailed("the same net twice", "a new one each time", cause)
+
+
+@step("design_net", "the weights fit the net and can be used, once they are saved")
+def _(f):
+    if not Path(design.FILE).exists():
+        words = f"there is no {design.FILE} here yet: train, and save the weights."
+        warnings.warn(words, stacklevel=1)
+        return
+    try:
+        load_weights(design.FILE, _made(f))
+    except WeightsError as error:
+        cause = "save the weights again after each change of the net."
+        raise CheckFailed(str(error), f"a {design.FILE} that belongs to this net", cause) from None
+
+
+@step("design_net", "the accuracy on the validation images")
+def _(f):
+    if not Path(design.FILE).exists():
+        return
+    net, toys = _made(f), data.load("toys")
+    load_weights(design.FILE, net)
+    reached = accuracy(net, design.prepared(toys.X_val), toys.y_val, batch_size=50)
+    lines = sum(reached >= line for line in design.LINES)
+    warnings.warn(
+        f"{reached:.3f} on the validation images: {lines} of {len(design.LINES)} lines. The grader "
+        "measures on new pictures, which can be a little less.",
+        stacklevel=1,
+    )
+    if not lines:
+        raise CheckFailed(
+            f"accuracy {reached:.3f}",
+            f"at least {design.LINES[0]:.2f}",
+            "the net was trained with other inputs than design.prepared makes, or hardly.",
+        )
