@@ -185,6 +185,8 @@ def build_solution(assignment: Assignment) -> NotebookNode:
     for cell in notebook.cells:
         lines = [line for line in cell.source.splitlines() if line.strip() not in (BEGIN, END)]
         cell.source = "\n".join(lines)
+    folder = assignment.solution.parent
+    folder.mkdir(parents=True, exist_ok=True)
     client = NotebookClient(
         notebook,
         timeout=SOLUTION_CELL_SECONDS,
@@ -193,7 +195,7 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         extra_arguments=["--log-level=ERROR"],
         skip_cells_with_tag="",  # here the demonstrations run too,
         force_raise_errors=True,  # and whatever raises stops the build
-        resources={"metadata": {"path": str(PROJECT)}},
+        resources={"metadata": {"path": str(folder)}},  # what it saves belongs beside it
     )
     try:
         # one thread, fixed hashes, no bars with times: the outputs are the same each time. What a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -20,8 +21,11 @@ def progress_bar(total: int, done: int = 0, *, shown: bool = True, what: str = "
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says on stderr that there are no widgets
         from tqdm.auto import tqdm
-    options = {"disable": True} if not shown else {}
-    return tqdm(total=total, initial=done, file=sys.stdout, desc=what, mininterval=0.5, **options)
+    # tqdm's widget does not look at the variable
+    hidden = not shown or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")
+    return tqdm(
+        total=total, initial=done, file=sys.stdout, desc=what, mininterval=0.5, disable=hidden
+    )
 
 
 class Interrupt:

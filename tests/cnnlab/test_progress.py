@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from cnnlab.progress import interrupts_kept, progress_bar
 
@@ -35,6 +37,21 @@ def test_the_environment_hides_all_bars():
     code = "from cnnlab.progress import progress_bar\nbar = progress_bar(2)\nassert bar.disable"
     env = {**os.environ, "TQDM_DISABLE": "1"}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
+
+
+@pytest.mark.slow
+def test_the_environment_hides_the_widgets_of_notebooks_too():
+    """in a real kernel: a widget has another id each time, so no two runs would be the same"""
+    code = (
+        "from cnnlab.progress import progress_bar\nbar = progress_bar(2)\nbar.update()\nbar.close()"
+    )
+    for value, shown in (("1", 0), ("0", 1)):
+        cell = nbformat.v4.new_code_cell(code)
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        client = NotebookClient(notebook, timeout=60, kernel_name="python3")
+        client.execute(env={**os.environ, "TQDM_DISABLE": value})
+        assert len([o for o in cell.outputs if o.output_type != "error"]) == shown
+        assert not [o for o in cell.outputs if o.output_type == "error"]
 
 
 def test_the_first_interrupt_is_noted_the_second_raises_and_then_all_is_as_before():
