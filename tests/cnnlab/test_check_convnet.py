@@ -289,6 +289,72 @@ def test_any_generator_of_ones_own_will_do():
     check(as_written("dropout_forward", draws_with(old_generator)))
 
 
+@pytest.mark.parametrize("question", ["sgd", "sgd_momentum", "rmsprop", "adam"])
+def test_a_config_may_be_changed_in_place(question):
+    def in_place(w, dw, config=None):
+        config = {} if config is None else config
+        next_w, new = REFERENCES[question](w, dw, config)
+        config.update(new)
+        return [next_w, config]
+
+    check(as_written(question, in_place))
+
+
+@pytest.mark.parametrize("question", ["sgd", "sgd_momentum", "rmsprop", "adam"])
+def test_a_config_that_all_weights_share_is_refused(question):
+    common = {}
+
+    def shared(w, dw, config=None):
+        common.update(config or {})
+        next_w, new = REFERENCES[question](w, dw, common)
+        common.update(new)
+        return next_w, common
+
+    message(question, shared)
+
+
+def normalises_step_by_step(x, gamma, beta, bn_param):
+    """As many students write it, with the plain batch normalisation of a matrix in between."""
+    N, C, H, W = x.shape
+    rows = x.transpose(0, 2, 3, 1).reshape(-1, C)
+    eps, momentum = bn_param.setdefault("eps", 1e-5), bn_param.get("momentum", 0.9)
+    mean, var = rows.mean(axis=0), rows.var(axis=0)
+    if bn_param["mode"] == "train":
+        for name, new in (("running_mean", mean), ("running_var", var)):
+            old = bn_param.get(name, np.zeros(C, x.dtype))
+            bn_param[name] = momentum * old + (1 - momentum) * new
+    elif bn_param["mode"] == "test":
+        mean, var = bn_param["running_mean"], bn_param["running_var"]
+    else:
+        raise ValueError(bn_param["mode"])
+    out = gamma * (rows - mean) / np.sqrt(var + eps) + beta
+    cache = {"rows": rows, "mean": mean, "var": var + eps, "gamma": gamma, "mode": bn_param["mode"]}
+    return out.reshape(N, H, W, C).transpose(0, 3, 1, 2), cache
+
+
+def goes_back_step_by_step(dout, cache):
+    N, C, H, W = dout.shape
+    drows = dout.transpose(0, 2, 3, 1).reshape(-1, C)
+    centred, var = cache["rows"] - cache["mean"], cache["var"]
+    dnorm = drows * cache["gamma"]
+    dx = dnorm / np.sqrt(var)
+    if cache["mode"] == "train":
+        dvar = np.sum(dnorm * centred * -0.5 * var**-1.5, axis=0)
+        dmean = -np.sum(dnorm / np.sqrt(var), axis=0)
+        dx = dx + (dvar * 2 * centred + dmean) / len(drows)
+    dgamma = np.sum(drows * centred / np.sqrt(var), axis=0)
+    return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2), dgamma, np.sum(drows, axis=0)
+
+
+def test_batch_normalisation_step_by_step_passes():
+    pair = {
+        "spatial_batchnorm_forward": normalises_step_by_step,
+        "spatial_batchnorm_backward": goes_back_step_by_step,
+    }
+    for question, answer in pair.items():
+        check(as_written(question, answer, **pair))
+
+
 @pytest.mark.parametrize("question", [q for q in BACKWARD if "relu" not in q])
 def test_a_cache_that_is_spoiled_is_noticed(question):
     def spoils(dout, cache):
