@@ -238,6 +238,17 @@ def test_the_solved_notebook_is_fresh_and_shows_no_error(assignment):
 
 
 @pytest.mark.slow
+def test_what_a_solved_notebook_saves_lies_beside_it(tiny, tmp_path, monkeypatch):
+    folder = tmp_path / "solved"
+    monkeypatch.setattr(Assignment, "solution", folder / "tiny.ipynb")
+    monkeypatch.setattr(releases, "built_from", lambda assignment: "")  # of files in the project
+    source = SOURCE.replace("1 + 1", 'open("saved.txt", "w").write("here")')
+    source = source.replace("check(receptive_field)", "receptive_field")  # nothing is imported here
+    releases.build_solution(tiny(text=source))
+    assert (folder / "saved.txt").read_text() == "here"
+
+
+@pytest.mark.slow
 def test_solving_the_notebook_again_gives_the_same_bytes(assignment):
     """pictures included; on another machine fonts and rounding may differ, so only here"""
     first, second = (releases.to_text(releases.build_solution(assignment)) for _ in range(2))
