@@ -33,7 +33,8 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Any 
     """Write arrays under their names, and plain values beside them.
 
     The file is written under another name and then renamed: whatever happens in between, under
-    ``path`` is either the old file or the whole new one. np.load can read it.
+    ``path`` is either the old file or the whole new one. np.load can read it. The same arrays make
+    the same bytes: no time is in it.
 
     Args:
         path: ends in .npz.
@@ -59,12 +60,14 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Any 
     try:
         with os.fdopen(handle, "wb") as file:
             with zipfile.ZipFile(file, "w") as members:
-                members.writestr(ABOUT, text)
+                members.writestr(zipfile.ZipInfo(ABOUT), text)
                 for name, array in arrays.items():
-                    with members.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
+                    member = zipfile.ZipInfo(f"{name}.npy")
+                    with members.open(member, "w", force_zip64=True) as stream:
+                        np.lib.format.write_array(stream, array, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp lets nobody else read it: it is to be handed in
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C too
         Path(temporary).unlink(missing_ok=True)

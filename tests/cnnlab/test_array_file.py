@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import time
 import zipfile
 
 import numpy as np
@@ -41,6 +42,21 @@ def test_numpy_reads_it_and_the_other_way_round(tmp_path):
     arrays, about = read_arrays(tmp_path / "b.npz", MUCH)
     assert about is None
     assert_array_equal(arrays["w"], np.eye(4))
+
+
+def test_the_same_arrays_make_the_same_bytes_at_another_time(tmp_path, monkeypatch):
+    arrays = {"W1": np.arange(6.0).reshape(2, 3), "b1": np.zeros(3, np.float32)}
+    first = write_arrays(tmp_path / "a.npz", arrays, {"epoch": 3}).read_bytes()
+    later = time.localtime(time.time() + 1e6)
+    monkeypatch.setattr(time, "localtime", lambda *_: later)
+    assert write_arrays(tmp_path / "b.npz", arrays, {"epoch": 3}).read_bytes() == first
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have other permissions")
+def test_others_may_read_it(tmp_path):
+    """it is handed in, and another user's grader opens it"""
+    path = write_arrays(tmp_path / "a.npz", {"W1": np.ones(2)})
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
