@@ -144,8 +144,9 @@ def pictures(number):
 @pytest.fixture(autouse=True)
 def known_pictures(monkeypatch):
     """The design question's new pictures take seconds to paint; here a few that are there."""
-    monkeypatch.setattr(accuracies, "PICTURES", 100)
-    monkeypatch.setattr(accuracies, "new_pictures", lambda salt: pictures(100))
+    monkeypatch.setattr(accuracies, "PICTURES", 20)
+    monkeypatch.setattr(accuracies, "BATCH", 20)
+    monkeypatch.setattr(accuracies, "new_pictures", lambda salt: pictures(20))
 
 
 class Collector:
