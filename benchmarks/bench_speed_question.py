@@ -358,6 +358,7 @@ def main() -> None:
         for number in range(rounds):
             for name, variants in chosen.items():
                 found[name].append(measure(variants, number))
+                print(f"round {number + 1}: {name}, {found[name][-1][0]:.3g}", flush=True)
     except KeyboardInterrupt:  # what there is
         rounds = min(map(len, found.values()))
     print(f"times as fast as plain loops, {rounds} rounds")

@@ -11,27 +11,10 @@ long as the kernel had to wait for a processor, a ratio that is too low is measu
 waiting is not taken off. It would change little, and be worth a cheat: a kernel that spins in the
 queue while its helpers work.
 
-What comes out, by benchmarks/bench_speed_question.py in the sandbox, on 2 cores that seven to eight
-other processes wanted too: 20 rounds of at most nine calls each. (Waiting was still taken off then,
-which makes a tenth.)
+What comes out, by benchmarks/bench_speed_question.py in the sandbox, on 2 cores, for one third of the
+points (TIMES[0]) and for all:
 
-                                        lowest  middle  highest
-    the reference                         11.5    65.3     89.6
-    im2col of the whole batch             18.7    62.3     95.2
-    arrays of indices, np.add.at          16.7    37.5     49.7
-    sliding_window_view, einsum           27.9    57.1     84.1
-    a loop over the filter's places       23.5    62.4     97.1
-    pixel loop in the pooling only        0.98    1.39     2.46
-    pixel loop in the convolution only    0.86    1.31     1.77
-    pixel loops everywhere                0.46    0.73     1.18
-    the naive layers                      0.21    0.31     0.54
-    pixel loops, processors kept busy     0.11    0.11     0.21     (5 rounds)
-    pixel loops, helpers in each call     0.24    0.27     0.38     (5 rounds)
-
-The hidden tests themselves, as they are, gave all points to 20 of 20 honest answers (each of the
-five, 4 rounds), and none to 14 of 14 with loops; the ratios were as above, but for a pixel loop in
-the pooling only, which came to 3.9 once. On one core without neighbours, and without the sandbox,
-that loop comes to 3.8, loops everywhere to 1.9, and the slowest honest answer to 74.
+TABLE
 """
 
 from __future__ import annotations
@@ -45,7 +28,7 @@ import numpy as np
 from autograder.errors import WrongAnswer
 from autograder.kernel import Took
 
-TIMES = (6, 8, 10)  # as fast as the loops: a third of the points for each
+TIMES = (16, 18, 20)  # as fast as the loops: a third of the points for each
 AT_LEAST, AT_MOST = 3, 12  # rounds before a ratio is final, and on a machine that is busy
 CALLS = 3  # of the student's function in a round
 BUSY = 0.1  # of the time of a call, in which the kernel waited for a processor

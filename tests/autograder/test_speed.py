@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from autograder.hidden.speed import AT_LEAST, AT_MOST, TIMES, Yardstick, arrays,
 from autograder.kernel import Kernel, Took
 from autograder.limits import Limits
 from autograder.student import Session, Student
+from cnnlab.checks import fast_layers as check
 from solutions.fast_step import conv_pool_step
+
+NOTEBOOK = Path(__file__).parents[2] / "assignments/3_fast_layers/fast_layers.md"
 
 CODE = """
 import os, time
@@ -140,3 +144,9 @@ def test_students_read_the_numbers_that_count():
     words = " ".join(conv_pool_step.__doc__.split())
     assert f"{TIMES[0]} times as fast gives the first points" in words
     assert f"{TIMES[-1]} times as fast gives all" in words
+    assert f"It wants {check.TIMES} times as fast." in NOTEBOOK.read_text()
+
+
+def test_who_passes_the_visible_check_has_all_points():
+    """It measures in the kernel: the way to the grader and back comes on top, a fifth."""
+    assert check.TIMES >= 1.2 * TIMES[-1]

@@ -301,7 +301,7 @@ def _(f):
 # The grader's own yardstick, the naive layers, takes about as long as this loop: one step for each
 # output of the two layers, forward and backward.
 _STEPS = 2 * (2 * 96 * 96 + 2 * 94 * 94)
-_TIMES = 25  # more than gives all points: loops that are left in one function come to 7 to 15
+TIMES = 25  # in-process; whoever comes this far has all the grader's points (a test compares them)
 
 
 @step("conv_pool_step", "fast: many times as fast as a loop")
@@ -312,11 +312,11 @@ def _(f):
     dout = rng.random((1, 2, 94, 94))
     loop = seconds(lambda: plain_loop(_STEPS // 8, 9), budget=0.1) * 8
     yours = seconds(lambda: f(x, w, b, conv, pool, dout), budget=0.5)
-    if loop < _TIMES * yours:
+    if loop < TIMES * yours:
         raise CheckFailed(
             f"your step took {1000 * yours:.0f} ms, a loop that takes as many steps as there are "
             f"outputs {1000 * loop:.0f} ms: {loop / yours:.2g} times as fast",
-            f"at least {_TIMES} times as fast",
+            f"at least {TIMES} times as fast",
             "a loop over pixels in one of the four functions that it calls. If there is none: is "
             "the machine busy? Run the check again.",
         )
