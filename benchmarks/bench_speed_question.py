@@ -358,7 +358,9 @@ def main() -> None:
         for number in range(rounds):
             for name, variants in chosen.items():
                 found[name].append(measure(variants, number))
-                print(f"round {number + 1}: {name}, {found[name][-1][0]:.3g}", flush=True)
+                ratio, first, last = found[name][-1]
+                won = "all points" if last else "first points" if first else "no points"
+                print(f"round {number + 1}: {name}, {ratio:.3g}, {won}", flush=True)
     except KeyboardInterrupt:  # what there is
         rounds = min(map(len, found.values()))
     print(f"times as fast as plain loops, {rounds} rounds")
