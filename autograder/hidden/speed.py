@@ -11,8 +11,8 @@ fit into the time of the plain loops, and as long as the kernel had to wait for 
 that is too low is measured again. That waiting is not taken off. It would change little, and be
 worth a cheat: a kernel that spins in the queue while its helpers work.
 
-What comes out, by benchmarks/bench_speed_question.py in the sandbox on 2 cores, in three rounds with
-a load of 2 to 3, and who wins the first points and all points (with three calls in a round, still):
+What comes out, by benchmarks/bench_speed_question.py in the sandbox on 2 cores, with a load of 2
+to 3, and who wins the first points and all points (still with three calls in a round):
 
                                         lowest  middle  highest   first   all
     the reference                         85.5     101      108   3 of 3  3 of 3
@@ -40,10 +40,12 @@ them busy:
     pixel loops, processors kept busy    0.192   0.197    0.202   0 of 2  0 of 2
     pixel loops, helpers in each call    0.415   0.449    0.484   0 of 2  0 of 2
 
-(The lowest are single measurements; the tests go on where the kernel had to wait.) All points lie 2.3 times below the slowest honest code, four times below the usual im2col, and 1.6
-times above the fastest step with a loop that is left in one function. In a quiet process of its own,
-without the way to the grader and back (some 3 ms of the 4 that a good step takes here), such loops
-come to 20 at most.
+(The lowest are single measurements; the tests go on where the kernel had to wait.)
+
+All points lie 2.3 times below the slowest honest code of a quiet machine, and four times below the
+usual im2col; the first points 1.3 times above the fastest step with a loop that is left in one
+function. Inside a notebook, without the way to the grader and back (some 3 ms of the 4 that a good
+step takes here), such a loop can come to 20 times the naive layers, and good code to hundreds.
 """
 
 from __future__ import annotations
