@@ -664,6 +664,16 @@ def averages_the_gradients_over_the_images(x, w, b, conv_param, pool_param, dout
     return out, dx, dw / len(x), db / len(x)
 
 
+@misconception("conv_pool_step")
+def stops_before_the_convolution(x, w, b, conv_param, pool_param, dout):
+    """dx is the gradient of the features that go into the pooling. It has still to go back through
+    the convolution: dx is the first of what conv_backward_fast returns."""
+    features, _ = reference.conv_forward_fast(x, w, b, conv_param)
+    _, pool_cache = reference.max_pool_forward_fast(features, pool_param)
+    out, _, dw, db = reference.conv_pool_step(x, w, b, conv_param, pool_param, dout)
+    return out, reference.max_pool_backward_fast(dout, pool_cache), dw, db
+
+
 # --- conv_forward_strides -------------------------------------------------------------------------
 
 
