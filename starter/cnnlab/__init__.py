@@ -4,6 +4,7 @@
 ``carry``           your own functions of an earlier notebook, or torch's in their place
 ``data``            the pictures to classify, from the network or without one
 ``features``        from images to rows of numbers: the tools around your own features
+``forked``          batches in several processes
 ``gradient_check``  numeric gradients, to compare yours with
 ``photo``           a photograph to try filters on
 ``plots``           the notebooks' pictures
