@@ -22,6 +22,7 @@ from skimage.feature import hog
 
 from cnnlab import data
 from cnnlab.features import extract, mirrored, normalize_contrast, standardized, tiles
+from cnnlab.forked import CORES
 from cnnlab.training import fit, linear_params, predict, two_layer_params
 from solutions.bag_of_words import build_codebook, encode_images, extract_patches, fit_whitening
 from solutions.histograms import color_histogram_hsv
@@ -139,8 +140,13 @@ def measure_speed(images, quick: bool) -> dict[str, float]:
 
 
 def peak_memory() -> float:
-    """The most memory that this process has had, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """The most memory that this process and its workers have had, in GB; not more than that.
+
+    What they share is counted for each of them.
+    """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return (own + CORES * worker) / 1e6
 
 
 class Rows:

@@ -186,6 +186,52 @@ def pixels_in_pooling():
         return dx
 
 
+def naive_pooling_forward():
+    """the naive pooling's forward pass, all else without loops: the shortest loop that is left"""
+
+    def max_pool_forward_fast(x, pool_param):
+        height, width, stride = (pool_param[k] for k in ("pool_height", "pool_width", "stride"))
+        H_out, W_out = 1 + (x.shape[2] - height) // stride, 1 + (x.shape[3] - width) // stride
+        out = np.empty((*x.shape[:2], H_out, W_out))
+        for n, c, i, j in np.ndindex(out.shape):
+            top, left = i * stride, j * stride
+            out[n, c, i, j] = x[n, c, top : top + height, left : left + width].max()
+        return out, (x, out, pool_param)
+
+
+def places_in_pooling_forward():
+    """the pooling's forward pass in a loop over places, images and channels at once"""
+
+    def max_pool_forward_fast(x, pool_param):
+        height, width, stride = (pool_param[k] for k in ("pool_height", "pool_width", "stride"))
+        H_out, W_out = 1 + (x.shape[2] - height) // stride, 1 + (x.shape[3] - width) // stride
+        out = np.empty((*x.shape[:2], H_out, W_out))
+        for i in range(H_out):
+            for j in range(W_out):
+                top, left = i * stride, j * stride
+                window = x[:, :, top : top + height, left : left + width]
+                out[:, :, i, j] = window.max(axis=(2, 3))
+        return out, (x, out, pool_param)
+
+
+def windows_in_im2col():
+    """im2col in a loop over windows"""
+
+    def im2col(x, kernel_height, kernel_width, pad, stride):
+        N, C, H, W = x.shape
+        H_out = 1 + (H + 2 * pad - kernel_height) // stride
+        W_out = 1 + (W + 2 * pad - kernel_width) // stride
+        padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+        cols = np.empty((C * kernel_height * kernel_width, N, H_out, W_out))
+        for n in range(N):
+            for i in range(H_out):
+                for j in range(W_out):
+                    rows = slice(i * stride, i * stride + kernel_height)
+                    columns = slice(j * stride, j * stride + kernel_width)
+                    cols[:, n, i, j] = padded[n, :, rows, columns].ravel()
+        return cols.reshape(len(cols), -1)
+
+
 def naive():
     """the naive layers as they are"""
 
@@ -232,6 +278,9 @@ VARIANTS = {
     "arrays of indices, np.add.at": (indices_and_add_at,),
     "sliding_window_view, einsum": (windows_and_einsum,),
     "a loop over the filter's places": (offsets,),
+    "windows in im2col only": (windows_in_im2col,),
+    "places in the pooling forward only": (places_in_pooling_forward,),
+    "naive pooling forward only": (naive_pooling_forward,),
     "pixel loop in the pooling only": (pixels_in_pooling,),
     "pixel loop in the convolution only": (pixels_in_convolution,),
     "pixel loops everywhere": PIXELS,
@@ -309,6 +358,9 @@ def main() -> None:
         for number in range(rounds):
             for name, variants in chosen.items():
                 found[name].append(measure(variants, number))
+                ratio, first, last = found[name][-1]
+                won = "all points" if last else "first points" if first else "no points"
+                print(f"round {number + 1}: {name}, {ratio:.3g}, {won}", flush=True)
     except KeyboardInterrupt:  # what there is
         rounds = min(map(len, found.values()))
     print(f"times as fast as plain loops, {rounds} rounds")

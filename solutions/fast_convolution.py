@@ -28,9 +28,8 @@ def conv_forward_fast(x, w, b, conv_param):
     Neither images nor filters have to be square; windows may overlap or leave gaps. You may take it
     that the windows fit evenly. x, w, b and conv_param are left as they were.
 
-    No loop over pixels. The column matrix is HH * WW times as large as the images: for a large
-    batch, take a few images at a time. Then it needs little memory, and is faster too, because
-    what was just written is still in the processor's cache when it is multiplied.
+    No loop over pixels. The column matrix is up to HH * WW times as large as the images: for a
+    large batch, take a few images at a time. Then it needs little memory, and is often faster too.
     Source: Chellapilla, Puri and Simard (2006); image by image, Jia's Caffe (2014).
     """
     ### BEGIN SOLUTION
@@ -64,6 +63,7 @@ def conv_backward_fast(dout, cache):
         dx: dL/dx, shape (N, C, H, W). The zeros of the padding are not part of x.
         dw: dL/dw, shape (F, C, HH, WW), summed over the images, not averaged
         db: dL/db, shape (F,)
+        All three are floats, of dout's dtype or float64.
 
     It has to hold for every layer that your forward pass can do: any stride, pad 0 and more,
     images and filters that are not square, windows that overlap or leave gaps.

@@ -19,8 +19,8 @@ def max_pool_forward_fast(x, pool_param):
 
     Returns:
         (out, cache)
-        out: shape (N, C, H', W'), of x's dtype, where H' and W' count the places that fit down and
-            across
+        out: shape (N, C, H', W'), floats, of x's dtype or float64, where H' and W' count the places
+            that fit down and across
         cache: whatever your backward pass needs; (x, out, pool_param) is enough
 
     The numbers may be negative, all of them. Windows and images need not be square; windows may
@@ -28,9 +28,10 @@ def max_pool_forward_fast(x, pool_param):
     x and pool_param are left as they were.
 
     No loop over channels or windows. A loop over the places *in* a window is short: the upper left
-    numbers of all windows are one array of out's shape, and so are their neighbours. (It gets
-    shorter if you pool down first, then across.) A few images at a time are even faster than all at
-    once: what was just computed is still in the processor's cache.
+    numbers of all windows are one array of out's shape, and so are their neighbours. Such a slice
+    is a view of x: start from a copy of it, or from a new array. (The loop gets shorter if you pool
+    down first, then across.) Of a large batch, take a few images at a time: it saves memory, and
+    often time.
     """
     ### BEGIN SOLUTION
     height, width = pool_param["pool_height"], pool_param["pool_width"]
@@ -62,7 +63,7 @@ def max_pool_backward_fast(dout, cache):
         cache: what your max_pool_forward_fast returned as its cache
 
     Returns:
-        dx: dL/dx, shape (N, C, H, W)
+        dx: dL/dx, shape (N, C, H, W), floats, of dout's dtype or float64
 
     Where windows overlap, one pixel can be the largest of several: its gradients add up. Pixels
     that won nowhere, or that no window covers, get 0. If several pixels of a window share the
@@ -106,13 +107,14 @@ def avg_pool_forward_fast(x, pool_param):
 
     Returns:
         (out, cache)
-        out: shape (N, C, H', W'), floats, where H' and W' count the places that fit
+        out: shape (N, C, H', W'), floats, of x's dtype or float64, where H' and W' count the places
+            that fit down and across
         cache: whatever your backward pass needs; (x, pool_param) is enough
 
     Windows and images need not be square; windows may overlap or leave gaps. You may take it that
     they fit evenly. x and pool_param are left as they were.
 
-    No loop over channels or windows.
+    No loop over channels or windows. A slice of x is a view: do not add into it.
     """
     ### BEGIN SOLUTION
     height, width = pool_param["pool_height"], pool_param["pool_width"]
@@ -144,7 +146,7 @@ def avg_pool_backward_fast(dout, cache):
         cache: what your avg_pool_forward_fast returned as its cache
 
     Returns:
-        dx: dL/dx, shape (N, C, H, W)
+        dx: dL/dx, shape (N, C, H, W), floats, of dout's dtype or float64
 
     Where windows overlap, the shares add up. Pixels that no window covers get 0.
     dout and the arrays in cache are left as they were.

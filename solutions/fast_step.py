@@ -25,9 +25,9 @@ def conv_pool_step(x, w, b, conv_param, pool_param, dout):
     Here you call your own fast functions. This question is about time; wrong results get no points,
     however fast they come. The grader times the whole step from outside, on a grey image of 96 x 96
     with two filters of 3 x 3 and overlapping windows of 3 x 3, against the naive layers in plain
-    loops on the same image. 6 times as fast gives the first points, 10 times as fast gives all.
-    Loops over pixels do not come that far, unless a single short one is left. Without any you are
-    far above it, however plain your code is.
+    loops on the same image. 16 times as fast gives the first points, 20 times as fast gives all.
+    With one short loop over pixels left, in one function of the four, a step comes to 9 to 13;
+    without any to 45 to 110, however plain your code is.
     x, w, b and dout are left as they were.
     """
     ### BEGIN SOLUTION

@@ -39,9 +39,14 @@ def hog_feature(im, cell=8, nbin=9, block=1):
     H, W = im.shape[-3:-1]
     # a plane per channel: (3, N, H, W), each in one stretch of memory
     planes = np.moveaxis(im.reshape(-1, H, W, 3), 3, 0).astype(dtype, order="C")
-    down, across = np.zeros_like(planes), np.zeros_like(planes)
-    np.subtract(planes[:, :, 2:], planes[:, :, :-2], out=down[:, :, 1:-1])
-    np.subtract(planes[..., 2:], planes[..., :-2], out=across[..., 1:-1])
+    down, across = np.empty_like(planes), np.empty_like(planes)
+    # In one long row of all pixels the next one is 1 further, the one below W. (One subtraction of
+    # a long row is faster than many of short ones.) Then the borders, where rows have been mixed.
+    pixels = planes.reshape(-1)
+    np.subtract(pixels[2:], pixels[:-2], out=across.reshape(-1)[1:-1])
+    np.subtract(pixels[2 * W :], pixels[: -2 * W], out=down.reshape(-1)[W:-W])
+    across[..., [0, -1]] = 0
+    down[:, :, [0, -1]] = 0
 
     # per pixel, the channel with the longest gradient
     squares = down**2 + across**2

@@ -20,7 +20,7 @@ def conv_forward_strides(x, w, b, conv_param):
 
     Returns:
         (out, cache)
-        out: shape (N, F, H', W'), floats, the same as conv_forward_fast's
+        out: shape (N, F, H', W'), the same as conv_forward_fast's: floats, of x's dtype or float64
         cache: whatever a backward pass would need; (x, w, b, conv_param) is enough
 
     You may take it that the windows fit evenly. The inputs are left as they were.
@@ -60,7 +60,8 @@ def conv_forward_fft(x, w, b, conv_param):
 
     Returns:
         (out, cache)
-        out: shape (N, F, H', W'), real floats, the same as conv_forward_fast's but for rounding
+        out: shape (N, F, H', W'), the same as conv_forward_fast's but for rounding: real floats, of
+            x's dtype or float64
         cache: whatever a backward pass would need; (x, w, b, conv_param) is enough
 
     You may take it that the windows fit evenly. The inputs are left as they were.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autograder.compare import assert_close, unpack
 from autograder.errors import StudentError, WrongAnswer
 
@@ -16,6 +18,17 @@ def assert_unchanged(after, before, name):
         raise WrongAnswer(
             f"your function changed its input {name}. Make a copy before you write into it"
         ) from None
+
+
+def assert_dtype(value, dtype, name, *, or_double=True):
+    """Raise WrongAnswer unless an array has this dtype. (A list has none.)"""
+    allowed = {np.dtype(dtype), np.dtype(np.float64 if or_double else dtype)}
+    if isinstance(value, np.ndarray) and value.dtype not in allowed:
+        wanted = " or ".join(sorted(map(str, allowed)))
+        raise WrongAnswer(
+            f"{name} has the dtype {value.dtype} where {np.dtype(dtype)} came in, and should have "
+            f"{wanted}. np.zeros, np.empty and astype take a dtype: that of what came in"
+        )
 
 
 def own_cache(student, forward, *args, otherwise):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autograder.compare import assert_close, unpack
-from autograder.hidden.inputs import SINGLE, assert_unchanged
+from autograder.hidden.inputs import SINGLE, assert_dtype, assert_unchanged, own_cache
 from autograder.hidden.layers import (
     LECTURE,
     ConvBackward,
@@ -19,6 +19,7 @@ from autograder.hidden.layers import (
     MaxPoolForward,
     PoolBackward,
     PoolForward,
+    draw_images,
     draw_layer,
     pool_param,
 )
@@ -33,6 +34,8 @@ from solutions import (
     other_convolutions,
     pooling,
 )
+
+DTYPES = (np.float32, np.float64)
 
 # --- windows as columns ---------------------------------------------------------------------------
 
@@ -74,6 +77,14 @@ class TestIm2col:
         assert_close(student.im2col(held, 3, 2, 1, 1), expected, name="cols", **SINGLE)
         assert_unchanged(student.get(held), x, "x")
 
+    def test_dtype(self, student, rng):
+        """cols has x's dtype"""
+        for dtype in DTYPES:
+            x = rng.standard_normal((2, 3, 5, 4)).astype(dtype)
+            cols = student.im2col(x, 3, 2, 1, 1)
+            assert_close(cols, im2col.im2col(x, 3, 2, 1, 1), name="cols", **SINGLE)
+            assert_dtype(cols, dtype, "cols", or_double=False)
+
 
 @question("col2im", points=4)
 class TestCol2im:
@@ -108,14 +119,61 @@ class TestCol2im:
         assert_close(actual, expected, name="x", **SINGLE)
         assert_unchanged(student.get(held), cols, "cols")
 
+    def test_dtype(self, student, rng):
+        """x has cols's dtype"""
+        for dtype in DTYPES:
+            cols = rng.standard_normal((3 * 2 * 2, 2 * 4 * 3)).astype(dtype)
+            x = student.col2im(cols, (2, 3, 5, 4), 2, 2, 0, 1)
+            assert_close(x, im2col.col2im(cols, (2, 3, 5, 4), 2, 2, 0, 1), name="x", **SINGLE)
+            assert_dtype(x, dtype, "x", or_double=False)
+
 
 # --- the layers -----------------------------------------------------------------------------------
 
 BATCH = (9, *LECTURE)  # more than go through a cache at once, and no multiple of anything
 
 
+class KeepsDtype:
+    """A forward pass: what it returns is as exact as what it got."""
+
+    def test_dtype(self, student, rng):
+        """out has x's dtype, or float64"""
+        for dtype in DTYPES:
+            args = draw_arguments(rng, self.name, dtype)
+            out, _ = unpack(getattr(student, self.name)(*args), "out", "cache")
+            assert_close(out, self.reference(*args)[0], name="out", **SINGLE)
+            assert_dtype(out, dtype, "out")
+
+
+class GradientsKeepDtype:
+    """A backward pass, likewise."""
+
+    def test_dtype(self, student, rng):
+        """gradients have dout's dtype, or float64"""
+        names = ("dx",) if "pool" in self.name else ("dx", "dw", "db")
+        forward, backward = self.references
+        for dtype in DTYPES:
+            args = draw_arguments(rng, self.name, dtype)
+            out, right_cache = forward(*args)
+            dout = rng.uniform(0.5, 2, out.shape).astype(dtype)
+            cache = own_cache(student, self.forward, *args, otherwise=right_cache)
+            came, right = getattr(student, self.name)(dout, cache), backward(dout, right_cache)
+            came, right = ((came,), (right,)) if len(names) == 1 else (unpack(came, *names), right)
+            for value, expected, name in zip(came, right, names, strict=True):
+                assert_close(value, expected, name=name, **SINGLE)
+                assert_dtype(value, dtype, name)
+
+
+def draw_arguments(rng, name, dtype):
+    """Of a forward pass, all of one dtype."""
+    if "pool" in name:
+        return draw_images(rng, (6, 5), low=0.5, high=2, dtype=dtype), pool_param((2, 3), 2)
+    layer = draw_layer(rng, (2, 3, 5, 6), (4, 3, 3, 2), dtype=dtype)
+    return *layer, {"stride": 2, "pad": 1}
+
+
 @question("conv_forward_fast", points=6)
-class TestConvForwardFast(ConvForward):
+class TestConvForwardFast(ConvForward, KeepsDtype):
     name, reference = "conv_forward_fast", staticmethod(fast_convolution.conv_forward_fast)
 
     def test_batch(self, student, rng):
@@ -124,7 +182,7 @@ class TestConvForwardFast(ConvForward):
 
 
 @question("conv_backward_fast", points=8)
-class TestConvBackwardFast(ConvBackward):
+class TestConvBackwardFast(ConvBackward, GradientsKeepDtype):
     forward, name = "conv_forward_fast", "conv_backward_fast"
     references = (fast_convolution.conv_forward_fast, fast_convolution.conv_backward_fast)
 
@@ -137,23 +195,23 @@ class TestConvBackwardFast(ConvBackward):
 
 
 @question("max_pool_forward_fast", points=3)
-class TestMaxPoolForwardFast(MaxPoolForward):
+class TestMaxPoolForwardFast(MaxPoolForward, KeepsDtype):
     name, reference = "max_pool_forward_fast", staticmethod(fast_pooling.max_pool_forward_fast)
 
 
 @question("max_pool_backward_fast", points=4)
-class TestMaxPoolBackwardFast(MaxPoolBackward):
+class TestMaxPoolBackwardFast(MaxPoolBackward, GradientsKeepDtype):
     forward, name = "max_pool_forward_fast", "max_pool_backward_fast"
     references = (fast_pooling.max_pool_forward_fast, fast_pooling.max_pool_backward_fast)
 
 
 @question("avg_pool_forward_fast", points=2)
-class TestAvgPoolForwardFast(PoolForward):
+class TestAvgPoolForwardFast(PoolForward, KeepsDtype):
     name, reference = "avg_pool_forward_fast", staticmethod(fast_pooling.avg_pool_forward_fast)
 
 
 @question("avg_pool_backward_fast", points=3)
-class TestAvgPoolBackwardFast(PoolBackward):
+class TestAvgPoolBackwardFast(PoolBackward, GradientsKeepDtype):
     forward, name = "avg_pool_forward_fast", "avg_pool_backward_fast"
     references = (fast_pooling.avg_pool_forward_fast, fast_pooling.avg_pool_backward_fast)
 
@@ -219,11 +277,11 @@ class TestConvPoolStep:
 
 
 @question("conv_forward_strides", points=3, extra_credit=True)
-class TestConvForwardStrides(ConvForward):
+class TestConvForwardStrides(ConvForward, KeepsDtype):
     name = "conv_forward_strides"
     reference = staticmethod(other_convolutions.conv_forward_strides)
 
 
 @question("conv_forward_fft", points=4, extra_credit=True)
-class TestConvForwardFft(ConvForward):
+class TestConvForwardFft(ConvForward, KeepsDtype):
     name, reference = "conv_forward_fft", staticmethod(other_convolutions.conv_forward_fft)

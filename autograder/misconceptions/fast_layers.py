@@ -187,6 +187,17 @@ def reshapes_where_it_should_transpose(x, w, b, conv_param):
 
 
 @misconception("conv_forward_fast")
+def takes_the_images_for_alternating(x, w, b, conv_param):
+    """The product is reshaped to (F, H', W', N), as if the images alternated along its rows: that
+    is the order of CS231n's im2col. Here all windows of the first image come first: reshape to
+    (F, N, H', W'), then transpose."""
+    out, cache = reference.conv_forward_fast(x, w, b, conv_param)
+    N, F, H_out, W_out = out.shape
+    products = out.transpose(1, 0, 2, 3)
+    return products.reshape(F, H_out, W_out, N).transpose(3, 0, 1, 2).copy(), cache
+
+
+@misconception("conv_forward_fast")
 def leaves_out_the_bias(x, w, b, conv_param):
     """The biases are missing: each output of filter f gets b[f] added."""
     out, _ = reference.conv_forward_fast(x, w, 0 * b, conv_param)
@@ -250,6 +261,16 @@ def reshapes_dout_without_transposing(dout, cache):
     are its second axis: transpose to (F, N, H', W') first, then reshape."""
     N, F, H_out, W_out = dout.shape
     mixed = dout.reshape(F, N, H_out, W_out).transpose(1, 0, 2, 3)
+    return reference.conv_backward_fast(mixed, cache)
+
+
+@misconception("conv_backward_fast")
+def reads_dout_as_if_the_images_alternated(dout, cache):
+    """dout is brought to (F, H' * W' * N), in which the images alternate: that is the order of
+    CS231n's im2col. Here all windows of the first image come first: transpose to (F, N, H', W'),
+    then reshape."""
+    N, F, H_out, W_out = dout.shape
+    mixed = dout.transpose(1, 2, 3, 0).reshape(F, N, H_out, W_out).transpose(1, 0, 2, 3)
     return reference.conv_backward_fast(mixed, cache)
 
 
@@ -641,6 +662,16 @@ def averages_the_gradients_over_the_images(x, w, b, conv_param, pool_param, dout
     dout has it in: only sum."""
     out, dx, dw, db = reference.conv_pool_step(x, w, b, conv_param, pool_param, dout)
     return out, dx, dw / len(x), db / len(x)
+
+
+@misconception("conv_pool_step")
+def stops_before_the_convolution(x, w, b, conv_param, pool_param, dout):
+    """dx is the gradient of the features that go into the pooling. It has still to go back through
+    the convolution: dx is the first of what conv_backward_fast returns."""
+    features, _ = reference.conv_forward_fast(x, w, b, conv_param)
+    _, pool_cache = reference.max_pool_forward_fast(features, pool_param)
+    out, _, dw, db = reference.conv_pool_step(x, w, b, conv_param, pool_param, dout)
+    return out, reference.max_pool_backward_fast(dout, pool_cache), dw, db
 
 
 # --- conv_forward_strides -------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 ``data``            the pictures to classify, from the network or without one
 ``evaluation``      a net's scores and its accuracy
 ``features``        from images to rows of numbers: the tools around your own features
+``forked``          batches in several processes
 ``gradient_check``  numeric gradients, to compare yours with
 ``looking``         where to look in a trained net
 ``parallel``        a part of each batch for each core

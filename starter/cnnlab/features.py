@@ -6,32 +6,34 @@ color_histogram_hsv do.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+
+from cnnlab.forked import empty_shared, run_all
 
 SLOW = 20_000  # images; from here on a bar shows how far it is
+# Pixels in a batch: what is computed of them fits into the processor's own memory, which is much
+# faster than the computer's.
+BATCH = 2**17
 
 
 def extract(
     images: np.ndarray,
     *functions: Callable[[np.ndarray], np.ndarray],
-    batch: int = 50,
+    batch: int | None = None,
     progress: bool | None = None,
 ) -> np.ndarray:
     """Apply feature functions to all images, and put their results side by side.
 
-    The images go through in batches, several at the same time: a batch and what is computed of it
-    fit into the processor's own memory, which is much faster than the computer's.
+    The images go through in batches, one for each core at the same time. On Linux that happens in
+    processes: all that counts of a function is what it returns.
 
     Args:
         images: (N, H, W, 3).
         functions: each takes (n, H, W, 3) and returns (n, F) for any n from 1 to batch.
-        batch: how many images at a time.
+        batch: how many images at a time. None: 128 of 32 x 32 pixels, fewer of larger ones.
         progress: show a bar. None: only if there are many images.
 
     Returns:
@@ -42,6 +44,7 @@ def extract(
     """
     if not functions or not len(images):
         raise ValueError("extract needs images, and one feature function at least")
+    batch = batch or max(1, BATCH // (images.shape[1] * images.shape[2]))
     starts = range(0, len(images), batch)
 
     def one(start: int) -> np.ndarray:
@@ -49,13 +52,16 @@ def extract(
         return np.concatenate([_row_each(f, part) for f in functions], axis=1)
 
     first = one(0)
-    result = np.empty((len(images), first.shape[1]), dtype=np.float32)
+    result = empty_shared((len(images), first.shape[1]))
     result[: len(first)] = first
-    # a batch for each core: so NumPy's matrix products need no threads of their own
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = zip(starts[1:], pool.map(one, starts[1:]), strict=True)
-        for start, part in _with_bar(rows, len(starts) - 1, progress, len(images)):
-            result[start : start + len(part)] = part
+
+    def fill(start: int) -> None:
+        result[start : start + batch] = one(start)
+
+    if len(starts) > 1:
+        batches = run_all(fill, starts[1:])
+        for _ in _with_bar(batches, len(starts) - 1, progress, len(images)):
+            pass
     return result
 
 

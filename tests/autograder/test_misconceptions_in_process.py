@@ -401,3 +401,28 @@ def test_changing_the_input_costs_one_test(question):
     messages = [str(e) for e in results[question] if e]
     assert len(messages) == 1
     assert "changed its input" in messages[0]
+
+
+KEEPING = [q for q in fast_layers.reference.__dict__ if q != "conv_pool_step"]
+
+
+@pytest.mark.parametrize("question", KEEPING)
+@pytest.mark.parametrize("dtype, lost", [(np.float32, 1), (np.float64, 0)])
+def test_digits_that_are_lost_cost_one_test(question, dtype, lost):
+    right = references("3_fast_layers")[question]
+
+    def changed(value):
+        return value.astype(dtype) if isinstance(value, np.ndarray) else value
+
+    def casts(*args):
+        result = right(*args)
+        return tuple(map(changed, result)) if isinstance(result, tuple) else changed(result)
+
+    results, _ = run(
+        "3_fast_layers", references("3_fast_layers") | {question: casts}, only=question
+    )
+    messages = [str(e) for e in results[question] if e]
+    if question in ("im2col", "col2im"):  # whose dtype is x's, and nothing else
+        lost = 1
+    assert len(messages) == lost
+    assert all(f"has the dtype {np.dtype(dtype)}" in message for message in messages)

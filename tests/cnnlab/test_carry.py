@@ -445,6 +445,14 @@ def test_a_name_that_nobody_knows_is_perhaps_misspelt(kit):
         carry("conv_forwrad_naive")()
 
 
+@pytest.mark.parametrize(
+    "name", ["im2col", "col2im", "conv_forward_strides", "conv_forward_fft", "conv_pool_step"]
+)
+def test_of_a_question_that_torch_cannot_stand_in_for_it_says_so(kit, name):
+    with pytest.raises(NotCarried, match=f"torch has no layer like {name}.* only yours will do"):
+        carry(name)()
+
+
 def test_the_graders_layers_come_first(write, monkeypatch, capsys):
     write()
     monkeypatch.setitem(choice.supplied, "softmax_loss", linear_classifier.softmax_loss)

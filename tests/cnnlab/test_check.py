@@ -360,6 +360,14 @@ def test_an_exception_is_framed_with_the_students_lines():
         ("assert size > 7", "raise ValueError(...), not assert"),
         ("np.zeros(2)[0] = np.ones(2)", "b[f]? a sum over all axes?"),
         ("a = np.zeros(2, int); a += 0.5", "integer dtype; use floats"),
+        ("return np.ones((2, 3)) @ np.ones((4, 5))", "as many columns as the right one rows"),
+        ("return np.dot(np.ones((2, 3)), np.ones((4, 5)))", "as many columns as the right one"),
+        ("return np.ones(6).reshape(4, 2)", "a reshape keeps all numbers"),
+        ("return size // (kernel // 100)", "At least one: max(1, …)"),
+        ("return [n for n in range(0, size, kernel // 100)]", "At least one: max(1, …)"),
+        ("N, C = np.ones((1, 2, 3, 4)).shape", "images and filters have four sizes"),
+        ("N, C, H, W = np.ones((3, 4)).shape", "images and filters have four sizes"),
+        ("return {'stride': 1}['pad']", "the dict has no 'pad': misspelt, taken out by pop"),
     ],
 )
 def test_usual_causes_of_exceptions(body, cause):

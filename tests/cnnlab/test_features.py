@@ -1,7 +1,5 @@
 """extract and the other tools around features."""
 
-import threading
-
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
@@ -27,19 +25,6 @@ def test_batches_give_what_all_at_once_gives(batch):
     np.testing.assert_allclose(came, expected, rtol=1e-6)
 
 
-def test_several_threads_take_part():
-    seen, together = set(), threading.Barrier(2, timeout=20)
-
-    def waits(images):
-        if images[0, 0, 0, 0] != IMAGES[0, 0, 0, 0]:  # the first batch goes ahead, alone
-            together.wait()
-        seen.add(threading.get_ident())
-        return means(images)
-
-    extract(IMAGES[[0, 1, 2]], waits, batch=1)
-    assert len(seen) >= 2
-
-
 def test_a_bar_on_stdout_if_asked(capfd):
     extract(IMAGES, means, batch=2, progress=True)
     shown = capfd.readouterr()
@@ -59,7 +44,7 @@ def test_a_function_for_one_image_is_refused_by_name():
         extract(IMAGES[:0], means)
 
 
-def test_an_error_in_a_thread_comes_out():
+def test_an_error_in_a_later_batch_comes_out():
     def fails(images):
         if len(images) < 10:
             raise ZeroDivisionError("the last batch")

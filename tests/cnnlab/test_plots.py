@@ -242,3 +242,17 @@ def test_bars_tell_their_numbers_and_a_gap_says_so(shown):
 def test_minus_zero_is_written_as_zero(shown):
     plots.matrices({"a": [[-0.0, -1.0]]})
     assert [text.get_text() for text in shown[0].axes[0].texts[:2]] == ["0", "−1"]
+
+
+def test_the_rooflines_numbers_are_plain_and_its_words_apart(shown):
+    plots.roofline(23e9, 9e9, {"1x1": (1.0, 2e9), "3x3": (2.8, 2.5e9), "5x5": (35.0, 17e9)})
+    (figure,) = shown
+    (axes,) = figure.axes
+    ticks = [*axes.get_xticklabels(which="both"), *axes.get_yticklabels(which="both")]
+    numbers = [tick.get_text() for tick in ticks if tick.get_text()]
+    assert len(numbers) > 8 and all(float(number) > 0 for number in numbers)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    points = [axes.transData.transform(line.get_xydata()[0]) for line in axes.lines[-3:]]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+        assert not any(box.contains(*point) for point in points)

@@ -182,14 +182,25 @@ def _nowhere(name: str, why: str) -> _Carried:
     )
     if name in layers.LAYERS:
         todo += ". Or go on without it: pip install torch"
+    elif name in _questions():
+        todo += (
+            f". (torch has no layer like {name}, so nothing stands in for it: only yours will do.)"
+        )
     else:
-        todo += f". (There is no stand-in for {name}. Is the name spelt right?)"
+        todo += f". (No question is called {name}. Is the name spelt right?)"
 
     def missing(*args, **kwargs):
         raise NotCarried(f"{name} is not there: {why}. {todo}")
 
     missing.__name__ = missing.__qualname__ = name
     return _Carried(missing, f"not there, and raises an error when it is called: {why}. {todo}")
+
+
+def _questions() -> set[str]:
+    """The names of all that has a visible check."""
+    from cnnlab.checks.steps import STEPS
+
+    return set(STEPS)
 
 
 def _tell(found: dict[str, _Carried]) -> None:

@@ -49,7 +49,8 @@ def out_of(f, x, w, b=None, **conv_param) -> object:
 
 
 @step("conv_forward_naive", "a 5×5 image and a 3×3 filter, by hand")
-def _(f):
+def by_hand(f, known=(), known_shapes=None):
+    """The first step; with the wrong answers that only another way to convolve can give."""
     array(
         out_of(f, _images(_IMAGE), _images(_FILTER), stride=1, pad=0),
         [[[[5, -1, 3], [1, 8, 13], [8, 0, 1]]]],
@@ -61,7 +62,9 @@ def _(f):
             ([[[[1, 7, 0], [9, 7, 5], [5, 4, -1]]]], _FLIPPED),
             ([[[[5, 4, 1], [-1, 3, 6], [7, 16, -4]]]], _TRANSPOSED),
             ([[[[5, 1, 8], [-1, 8, 0], [3, 13, 1]]]], "rows and columns of out are exchanged."),
+            *known,
         ],
+        known_shapes=known_shapes,
         inputs=_GIVEN,
     )
 

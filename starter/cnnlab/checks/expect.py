@@ -136,6 +136,9 @@ def array(
         numbers = np.asarray(came)
     except ValueError:  # ragged lists
         numbers = np.asarray(None)
+    if numbers.dtype.kind == "c":
+        why = "np.fft.ifft and ifft2 give complex numbers; irfft and irfft2 come back to real ones."
+        raise CheckFailed(f"{what} has complex numbers ({numbers.dtype})", "real ones", why)
     if numbers.dtype.kind not in "fiub":
         raise CheckFailed(f"{what} is {_kind(came)}", f"an array of {_shape_of(expected)}", cause)
     if numbers.shape != expected.shape:
@@ -258,8 +261,21 @@ def unchanged(**arrays: np.ndarray) -> Iterator[None]:
             raise CheckFailed(
                 f"{name} was changed by the call",
                 f"{name} as it was before",
-                f"+= or an assignment into {name}; work on a copy: {name}.copy().",
+                f"+=, out= or an assignment into {name}, or into a slice of it, which is a view "
+                f"of the same numbers. Work on a copy: {name}.copy(), or that of the slice.",
             )
+
+
+def dtype_of(came, wanted: np.dtype, what: str, like: str) -> None:
+    """An array has to have the dtype of what went in, or float64. (A list has none.)"""
+    dtype = getattr(came, "dtype", np.dtype(np.float64))
+    if dtype not in (wanted, np.dtype(np.float64)):
+        raise CheckFailed(
+            f"{what} has dtype {dtype}, where {like} has {wanted}",
+            f"{wanted}" + (", or float64" if wanted != np.float64 else ""),
+            f"an array made with a fixed dtype, or astype: digits were lost. Write "
+            f"dtype={like}.dtype.",
+        )
 
 
 def _given(inputs: Mapping[str, object] | None) -> tuple[Grid, ...]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from cnnlab.checks import convolution, pooling  # noqa: F401  (pooling's steps come first)
-from cnnlab.checks.expect import array, gradient, parts, unchanged
+from cnnlab.checks.expect import (
+    array,
+    dtype_of,
+    forward_of,
+    gradient,
+    own_forward,
+    parts,
+    unchanged,
+)
 from cnnlab.checks.steps import STEPS, CheckFailed, Step, step
 from cnnlab.timing import plain_loop, seconds
 
@@ -15,8 +23,45 @@ for _kind in ("conv", "max_pool", "avg_pool"):
             Step(each.name.replace("_naive", "_fast"), each.run)
             for each in STEPS[f"{_kind}_{_way}_naive"]
         ]
+
+# --- other ways to convolve: the first step knows what goes wrong with them -----------------------
+
+_BY_HAND = STEPS["conv_forward_naive"][0].name
+_FILTERS_LAST = "the filters' axis is the last one: transpose to (N, F, H', W')."
+_NO_S = "irfft2 was not told the shape, and took the width for even: s=(height, width), padded."
+
+
+@step("conv_forward_strides", _BY_HAND)
+def _(f):
+    convolution.by_hand(f, known_shapes={(1, 3, 3, 1): _FILTERS_LAST})
+
+
+@step("conv_forward_fft", _BY_HAND)
+def _(f):
+    no_conj = "the filter's transform lacks its np.conj: without it, the filter is flipped."
+    no_s = [[5.595492, -0.296520, 5.213525], [2.422746, 13.395463, 8.231763]]
+    no_s.append([8.131966, -1.247915, 9.604102])
+    cut = "with np.conj the windows that do not wrap around come first: cut out from row 0 on."
+    wrapped = "the windows that wrap around are still there: keep the first H' rows, W' columns."
+    convolution.by_hand(
+        f,
+        known=[
+            ([[[[-2, 1, 2], [10, 5, 7], [5, 6, 1]]]], no_conj),
+            ([[no_s]], _NO_S),
+            ([[[[1, 13, 6], [0, 4, 2], [9, 2, 6]]]], cut),
+        ],
+        known_shapes={
+            (1, 1, 5, 5): wrapped,
+            (1, 1, 5, 4): f"{wrapped} And {_NO_S}",
+            (1, 3, 3, 1): _FILTERS_LAST,
+        },
+    )
+
+
 for _name in ("conv_forward_strides", "conv_forward_fft"):
-    STEPS[_name] = list(STEPS["conv_forward_naive"])
+    STEPS[_name] += STEPS["conv_forward_naive"][1:]
+
+# --- the fast layers ------------------------------------------------------------------------------
 
 _PARAM = {"stride": 1, "pad": 1}
 _NINE = "each image of a batch as if it were alone: when you take a few at a time, the last few too"
@@ -26,6 +71,75 @@ def _batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nine images: more than go through a cache at once, and an odd number."""
     rng = np.random.default_rng(5)
     return rng.standard_normal((9, 3, 32, 32)), rng.standard_normal((2, 3, 3, 3)), np.ones(2)
+
+
+# Two images, two filters, two places: the least in which all orders differ. Of the two mistakes,
+# one takes the matrix (F, N·H'·W') for (N, F, H', W'), the other has CS231n's order.
+_NO_TRANSPOSE = (
+    "a row of the matrix holds all images for one filter. A reshape cannot exchange axes: "
+    "between (N, F, H', W') and (F, N, H', W') goes a transpose(1, 0, 2, 3)."
+)
+_ALTERNATE = (
+    "along a row of the matrix the images were taken to alternate, as in CS231n. Here all places "
+    "of the first image come first: (F, N, H', W')."
+)
+
+
+def _two_of_all() -> tuple[np.ndarray, np.ndarray]:
+    """Two images of two pixels, 1, 10 and 100, 1000, and two filters of 1×1, 1 and 2."""
+    x = np.array([1.0, 10, 100, 1000]).reshape(2, 1, 1, 2)
+    return x, np.array([1.0, 2]).reshape(2, 1, 1, 1)
+
+
+@step("conv_forward_fast", "two images, two filters, two places, by hand")
+def _(f):
+    x, w = _two_of_all()
+    array(
+        convolution.out_of(f, x, w, stride=1, pad=0),
+        [[[[1, 10]], [[2, 20]]], [[[100, 1000]], [[200, 2000]]]],
+        "out",
+        "filter 0 copies the images, filter 1 doubles them.",
+        known=[
+            ([[[[1, 10]], [[100, 1000]]], [[[2, 20]], [[200, 2000]]]], _NO_TRANSPOSE),
+            ([[[[1, 100]], [[2, 200]]], [[[10, 1000]], [[20, 2000]]]], _ALTERNATE),
+        ],
+        inputs={"x[0, 0]": x[0, 0], "x[1, 0]": x[1, 0]},
+    )
+
+
+@step(
+    "conv_backward_fast",
+    "two images, two filters, two places, by hand",
+    after="three gradients, each of its own shape",
+)
+def _(f):
+    x, w = _two_of_all()
+    dout = np.arange(1.0, 9).reshape(2, 2, 1, 2)
+    dx, dw, db = convolution.gradients_of(f, x, w, np.zeros(2), dout, stride=1, pad=0)
+    array(
+        np.ravel(dw),
+        [6521, 8743],
+        "dw",
+        "filter 0 gets 1·1 + 2·10 from the first image, 5·100 + 6·1000 from the second.",
+        known=[
+            ([4321, 8765], _NO_TRANSPOSE),
+            ([6251, 8473], _ALTERNATE),
+            ([6500, 8700], "of the last image only. All images use the filters: add up (+=)."),
+            ([3260.5, 4371.5], "divided by the number of images. The loss has averaged: only sum."),
+        ],
+        inputs={f"dout[{n}, {i}]": dout[n, i] for n in (0, 1) for i in (0, 1)},
+    )
+    array(
+        dx,
+        [[[[7, 10]]], [[[19, 22]]]],
+        "dx",
+        "each pixel gets dout of filter 0 times 1, plus dout of filter 1 times 2.",
+        known=[
+            ([[[[11, 14]]], [[[17, 20]]]], _NO_TRANSPOSE),
+            ([[[[7, 19]]], [[[10, 22]]]], _ALTERNATE),
+        ],
+    )
+    array(db, [14, 22], "db", "filter 0: 1 + 2 + 5 + 6.", known=[([10, 26], _NO_TRANSPOSE)])
 
 
 @step("conv_forward_fast", "a batch of nine images")
@@ -61,6 +175,44 @@ def _(f):
     array(together[1], sum(dw), "dw", "all images use the filters: their gradients add up (+=).")
     array(together[2], sum(db), "db", "all images use the biases: their gradients add up (+=).")
 
+
+# --- dtypes ---------------------------------------------------------------------------------------
+
+_WINDOW = {"pool_height": 2, "pool_width": 2, "stride": 2}
+
+
+def _arguments(question: str, dtype: np.dtype) -> tuple:
+    """Of a forward pass: all arrays of one dtype."""
+    x = (np.arange(16.0).reshape(1, 1, 4, 4) / 16).astype(dtype)
+    if "pool" in question:
+        return x, dict(_WINDOW)
+    return x, np.ones((1, 1, 3, 3), dtype), np.ones(1, dtype), dict(_PARAM)
+
+
+def _out_keeps_dtype(f) -> None:
+    for dtype in map(np.dtype, (np.float32, np.float64)):
+        out, _ = parts(f(*_arguments(f.__name__, dtype)), ("out", "cache"))
+        dtype_of(out, dtype, "out", "x")
+
+
+def _gradients_keep_dtype(f) -> None:
+    forward = own_forward(f, forward_of(f))
+    names = ("dx",) if "pool" in f.__name__ else ("dx", "dw", "db")
+    for dtype in map(np.dtype, (np.float32, np.float64)):
+        out, cache = parts(forward(*_arguments(f.__name__, dtype)), ("out", "cache"))
+        came = f(np.ones(np.shape(out), dtype), cache)
+        for gradient_, name in zip([came] if names == ("dx",) else came, names, strict=True):
+            dtype_of(gradient_, dtype, name, "dout")
+
+
+for _question in [q for q in STEPS if q.endswith("_forward_fast")] + [
+    *("conv_forward_strides", "conv_forward_fft"),
+]:
+    step(_question, "out has x's dtype, or float64")(_out_keeps_dtype)
+for _question in [q for q in STEPS if q.endswith("_backward_fast")]:
+    step(_question, "gradients have dout's dtype, or float64")(_gradients_keep_dtype)
+
+# --- a whole step, and its time -------------------------------------------------------------------
 
 _STEP = ("out", "dx", "dw", "db")
 _IMAGE = [[3, 1, 4, 2], [5, 9, 2, 6], [8, 7, 1, 0], [4, 6, 3, 5]]
@@ -149,7 +301,7 @@ def _(f):
 # The grader's own yardstick, the naive layers, takes about as long as this loop: one step for each
 # output of the two layers, forward and backward.
 _STEPS = 2 * (2 * 96 * 96 + 2 * 94 * 94)
-_TIMES = 25  # more than gives all points: loops that are left in one function come to 7 to 15
+TIMES = 25  # in-process; whoever comes this far has all the grader's points (a test compares them)
 
 
 @step("conv_pool_step", "fast: many times as fast as a loop")
@@ -160,11 +312,11 @@ def _(f):
     dout = rng.random((1, 2, 94, 94))
     loop = seconds(lambda: plain_loop(_STEPS // 8, 9), budget=0.1) * 8
     yours = seconds(lambda: f(x, w, b, conv, pool, dout), budget=0.5)
-    if loop < _TIMES * yours:
+    if loop < TIMES * yours:
         raise CheckFailed(
             f"your step took {1000 * yours:.0f} ms, a loop that takes as many steps as there are "
             f"outputs {1000 * loop:.0f} ms: {loop / yours:.2g} times as fast",
-            f"at least {_TIMES} times as fast",
+            f"at least {TIMES} times as fast",
             "a loop over pixels in one of the four functions that it calls. If there is none: is "
             "the machine busy? Run the check again.",
         )

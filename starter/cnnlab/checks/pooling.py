@@ -64,6 +64,8 @@ def _numeric(f, shape, window, out_shape, cause, seed, *, multiples=None):
     gradient(dx, out, x, dout, "dx", cause, multiples=multiples, h=h)
 
 
+# This step comes early. Who pools into a view of x spoils x while reading it: the windows that
+# overlap come out wrong then, and the numbers do not tell why.
 def _leaves_x(f):
     x = _images(_IMAGE)
     with unchanged(x=x):
@@ -94,6 +96,11 @@ def _(f):
         ],
         inputs={"x[0, 0]": _IMAGE},
     )
+
+
+@step("max_pool_forward_naive", "x is left as it was")
+def _(f):
+    _leaves_x(f)
 
 
 @step("max_pool_forward_naive", "only negative numbers")
@@ -132,11 +139,6 @@ def _(f):
     out = _run(f, _images(_IMAGE).astype(np.float32) / 8, 2, 2, 2)
     expected = np.array([[[[9, 6], [8, 5]]]]) / 8
     array(out, expected, "out", "fractions were lost on the way.", tolerance=1e-5)
-
-
-@step("max_pool_forward_naive", "x is left as it was")
-def _(f):
-    _leaves_x(f)
 
 
 _WHY_MAX = "the whole gradient goes to the place of the window's maximum, the rest gets 0."
@@ -237,6 +239,11 @@ def _(f):
     )
 
 
+@step("avg_pool_forward_naive", "x is left as it was")
+def _(f):
+    _leaves_x(f)
+
+
 @step("avg_pool_forward_naive", "each channel of each image on its own")
 def _(f):
     x = np.array([[[[1, 2]], [[30, 4]]], [[[5, 60]], [[7, 8]]]], dtype=np.float64)
@@ -263,11 +270,6 @@ def _(f):
     out = _run(f, _images(_IMAGE).astype(np.float32) / 8, 2, 2, 2)
     expected = np.array([[[[4.5, 3.5], [6.25, 2.25]]]]) / 8
     array(out, expected, "out", "fractions were lost on the way.", tolerance=1e-5)
-
-
-@step("avg_pool_forward_naive", "x is left as it was")
-def _(f):
-    _leaves_x(f)
 
 
 _WHY_AVG = "each pixel of a window has an equal part in its mean, so it gets that part of dout."

@@ -145,6 +145,30 @@ def _usual_cause(error: Exception) -> str:
         return "the right side is an array, not one number: b[f]? a sum over all axes?"
     if isinstance(error, TypeError) and "integer" in text and ("float" in text or "got '" in text):
         return "/ gives a float even when it divides evenly; sizes and indices need //."
+    if isinstance(error, KeyError):
+        return (
+            f"the dict has no {text}: misspelt, taken out by pop, or the other dict "
+            "(a convolution's has stride and pad; a pooling's pool_height, pool_width and stride)."
+        )
+    if isinstance(error, ZeroDivisionError) or "range() arg 3 must not be zero" in text:
+        return (
+            "a number that // rounded down to 0, images at a time perhaps. At least one: max(1, …)."
+        )
+    if isinstance(error, ValueError) and "values to unpack" in text:
+        return (
+            "as many names on the left as there are values on the right: images and filters have "
+            "four sizes, a forward pass returns two things, (out, cache)."
+        )
+    if isinstance(error, ValueError) and ("matmul" in text or "not aligned" in text):
+        return (
+            "in a product of matrices, the left one has as many columns as the right one rows. "
+            "Print both shapes just before this line: is a transpose (.T) missing, or too many?"
+        )
+    if isinstance(error, ValueError) and "cannot reshape" in text:
+        return (
+            "a reshape keeps all numbers: multiply the new sizes, and compare with the array's "
+            "size. Print its shape just before this line."
+        )
     if isinstance(error, ValueError) and ("broadcast" in text or "shape" in text):
         return "two arrays of different shapes; print both shapes just before this line."
     if isinstance(error, IndexError):

@@ -20,15 +20,18 @@ class Step:
 STEPS: dict[str, list[Step]] = {}
 
 
-def step(question: str, name: str):
+def step(question: str, name: str, after: str = ""):
     """Add a function to a question's steps. Steps run in the order in which they are written.
 
     The function takes the student's function, and raises CheckFailed if it does not like what it
-    sees.
+    sees. With ``after``, the name of a step that is there, it runs right behind that one: so that
+    a mistake is named before a later step merely refuses it.
     """
 
     def register(run: Callable[[Callable], None]):
-        STEPS.setdefault(question, []).append(Step(name, run))
+        steps = STEPS.setdefault(question, [])
+        names = [each.name for each in steps]
+        steps.insert(names.index(after) + 1 if after else len(steps), Step(name, run))
         return run
 
     return register

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from cnnlab.plots.style import COLOURS, GREY, INK, WIDTH, picture
 
@@ -69,15 +69,27 @@ def roofline(
     low, high = min(*densities, corner) / 4, max(*densities, corner) * 4
     roof = np.array([low, corner, high])
     axes.loglog(roof, np.minimum(roof * copying_speed, product_speed) / 1e9, color=INK, linewidth=2)
-    axes.axvline(corner, color=GREY, linestyle=":", linewidth=1)
     top = product_speed / 1e9
+    # each word beside its own part of the roof
     axes.text(high, top * 1.12, "arithmetic is the limit", ha="right", va="bottom", fontsize=10)
-    axes.text(
-        low * 1.1,
-        low * 0.7 * copying_speed / 1e9,
-        "memory is the limit",
-        ha="left",
-        va="top",
+    along = low**0.35 * corner**0.65
+    axes.annotate(
+        "memory is\nthe limit",
+        (along, along * copying_speed / 1e9),
+        xytext=(-6, 2),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=10,
+    )
+    axes.plot([corner, corner], [top / 1e6, top], color=GREY, linestyle=":", linewidth=1)
+    axes.annotate(
+        f"{corner:.2g} per byte",
+        (corner, 0.02),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        color=GREY,
         fontsize=10,
     )
     for number, (name, (density, speed)) in enumerate(layers.items()):
@@ -91,8 +103,11 @@ def roofline(
         )
     lowest = min(speed for _, speed in layers.values()) / 1e9
     axes.set_ylim(min(lowest, low * copying_speed / 1e9) / 3, top * 2.5)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
     axes.set_xlabel("multiply-adds per byte")
     axes.set_ylabel("billion multiply-adds per second")
     axes.grid(alpha=0.3)
