@@ -1059,7 +1059,9 @@ class TestConvNet:
             nets.names_are(params, convnet.ConvNet(layers, shape, 20).params, "params")
             weights.append(np.concatenate([np.ravel(params[f"W{n}"]) for n in (1, 2, 3, 4)]))
             loss, _ = nets.loss_and_grads(student, net, X, np.arange(20))
-            assert_close(loss, np.log(20), rtol=0.05, name="the loss of a new net")
+            # of 13,000 right nets one was off by 0.14; half of those whose last layer is ten times
+            # as large are off by 0.39
+            assert_close(loss, np.log(20), rtol=0.25, name="the loss of a new net")
         assert_close(weights[1], weights[0], name="the weights of a second net of the same seed")
         for other in weights[2:]:
             if np.mean(other == weights[0]) > 0.1 or np.mean(weights[3] == weights[4]) > 0.1:
@@ -1067,7 +1069,7 @@ class TestConvNet:
 
     def test_refuses(self, student, rng):
         """ValueError for a layer of another kind, and for groups"""
-        assert_close(self.loss_of_right_layers(student, rng), np.log(20), rtol=0.05, name="loss")
+        assert_close(self.loss_of_right_layers(student, rng), np.log(20), rtol=0.25, name="loss")
         for layer in ({"kind": "recurrent", "outputs": 4}, conv(4, 3, groups=2)):
             try:
                 student.ConvNet([layer], (2, 6, 8))
