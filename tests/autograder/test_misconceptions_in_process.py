@@ -9,6 +9,7 @@ import functools
 import time
 import zlib
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -184,12 +185,13 @@ def run(name, functions, seed=SEED, only=None):
 
     Whatever is neither a WrongAnswer nor a StudentError comes out: it is the grader's own mistake.
     """
-    results, students = {}, {}
+    results, students, session = {}, {}, SimpleNamespace()
     for item, marker in hidden_tests(name):
         question = marker.args[0]
         if only and question != only:
             continue
         student = FakeStudent(**functions)
+        student._session = session  # one for all tests, as in a kernel
         rng = np.random.default_rng([seed, zlib.crc32(item.name.encode())])
         case = item.callspec.params if hasattr(item, "callspec") else {}
         try:
