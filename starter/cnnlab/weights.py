@@ -92,7 +92,8 @@ def save_weights(path: str | Path, model: Any) -> Path:
         path, as a Path.
 
     Raises:
-        WeightsError: the weights take more than LARGEST bytes, or cannot be used.
+        WeightsError: the weights take more than LARGEST bytes, or cannot be used; or the file
+            cannot be written.
     """
     weights = get_weights(model)
     size = sum(array.nbytes for array in weights.values())
@@ -106,7 +107,14 @@ def save_weights(path: str | Path, model: Any) -> Path:
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise WeightsError(f"{name} holds NaN or infinity, so it is not saved.")
-    return write_arrays(path, weights)
+    try:
+        return write_arrays(path, weights)
+    except OSError as error:
+        where = Path(path).absolute().parent
+        raise WeightsError(
+            f"{Path(path).name} cannot be written in {where}: {error.strerror}. Save it in a "
+            "folder of your own that has room."
+        ) from None
 
 
 def read_weights(path: str | Path, largest: int = LARGEST) -> dict[str, np.ndarray]:

@@ -268,9 +268,37 @@ def scales_by_what_is_dropped(x, dropout_param):
     return (out * p / (1 - p) if dropout_param["mode"] == "train" else out), cache
 
 
+def takes_images_for_channels(x, gamma, beta, bn_param):
+    C = x.shape[1]
+    rows = x.reshape(C, -1)
+    param = {**bn_param, "mode": "test"}
+    param |= {"running_mean": rows.mean(axis=1), "running_var": rows.var(axis=1)}
+    out, _ = REFERENCES["spatial_batchnorm_forward"](x, gamma, beta, param)
+    return out, REFERENCES["spatial_batchnorm_forward"](x, gamma, beta, bn_param)[1]
+
+
+def scales_dout_in_place(question):
+    def backward(dout, cache):
+        result = REFERENCES[question](dout, cache)
+        dout *= 2
+        return result
+
+    return backward
+
+
+def forgets_slowly(w, dw, config=None):
+    return REFERENCES["adam"](w, dw, {"beta2": 0.99, **(config or {})})
+
+
 @pytest.mark.parametrize(
     "question, wrong, words",
     [
+        *(
+            (q, scales_dout_in_place(q), "dout was changed")
+            for q in ("spatial_batchnorm_backward", "spatial_groupnorm_backward")
+        ),
+        ("adam", forgets_slowly, "beta2 is 0.99"),
+        ("spatial_batchnorm_forward", takes_images_for_channels, "puts images into its rows"),
         ("dropout_backward", draws_a_new_mask, "a new mask was drawn"),
         ("dropout_backward", forgets_the_mode, "'test': dx is dout"),
         ("dropout_forward", draws_with(seeds_the_common_generator), "np.random.seed(seed) sets"),

@@ -168,6 +168,96 @@ def test_a_slip_in_the_three_layers_is_refused_and_named(wrong, words):
     assert words in message("ThreeLayerConvNet", wrong)
 
 
+ConvNet = REFERENCES["ConvNet"]
+
+
+def convnet(**methods):
+    return type("ConvNet", (ConvNet,), methods)
+
+
+def made(change, **always):
+    """A ConvNet whose construction ends with this change."""
+
+    def init(self, *args, **options):
+        ConvNet.__init__(self, *args, **{**options, **always})
+        change(self, options)
+
+    return convnet(__init__=init)
+
+
+def counts_its_pools(net, options):
+    count = 0
+    for i, (name, *rest) in enumerate(net.steps):
+        if "pool" in name:
+            count += 1
+            net.steps[i] = (f"{name[:8]}{count}", *rest)
+
+
+def takes_seed_0_for_none(net, options):
+    if options.get("seed") == 0:
+        net.params = ConvNet(**_again(options)).params
+
+
+def _again(options):
+    plain = [{"kind": "conv", "filters": 3, "kernel": 3, "stride": 1, "pad": 1, "groups": 1}]
+    plain += [plain[0] | {"filters": 4}, _POOL, {"kind": "fc", "outputs": 6}]
+    return {"layers": plain, "input_dim": (2, 4, 8), "num_classes": 5, "dtype": options["dtype"]}
+
+
+_POOL = {"kind": "max_pool", "pool_height": 2, "pool_width": 2, "stride": 2}
+
+
+def draws_anew_in_each_layer(net, options):
+    for name, w in net.params.items():
+        if name[0] == "W":
+            numbers = np.random.default_rng(options.get("seed")).standard_normal(w.shape)
+            net.params[name] = (numbers * w.std() / numbers.std()).astype(w.dtype)
+
+
+def keeps_dicts_in_closures(net, options):
+    for i, (name, forward, backward, names, settings) in enumerate(net.steps):
+        if name.startswith("batchnorm"):
+
+            def closed(x, gamma, beta, _, forward=forward, param=settings[0]):
+                return forward(x, gamma, beta, param)
+
+            # a function's defaults are not copied, as what a lambda holds is not
+            net.steps[i] = (name, closed, backward, names, settings)
+
+
+def calls_its_dtype(self, X, mode="test"):
+    return ConvNet.forward(self, self.dtype(X), mode)
+
+
+def pops_its_caches(self, dout, caches, guided=False):
+    result = ConvNet.backward(self, dout, caches, guided)
+    while caches:
+        caches.pop()
+    return result
+
+
+def writes_into_dout(self, dout, caches, guided=False):
+    result = ConvNet.backward(self, dout, caches, guided)
+    dout[dout < 0] = 0
+    return result
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (made(counts_its_pools), "the number of the CONV before it"),
+        (made(takes_seed_0_for_none), "0 is a seed"),
+        (made(draws_anew_in_each_layer), "anew for each layer"),
+        (made(keeps_dicts_in_closures), "in a lambda or an inner function"),
+        (convnet(forward=calls_its_dtype), "not self.dtype(X)"),
+        (convnet(backward=pops_its_caches), "without pop"),
+        (convnet(backward=writes_into_dout), "dout was changed"),
+    ],
+)
+def test_a_slip_in_the_convnet_is_refused_and_named(wrong, words):
+    assert words in message("ConvNet", wrong)
+
+
 def appends(layers, *args):
     layers.append({"kind": "fc", "outputs": 10})
     return REFERENCES["network_cost"](layers[:-1], *args)
@@ -219,13 +309,11 @@ def test_a_right_net_passes_beside_a_wrong_layer_that_it_does_not_call():
 # -- the design question ---------------------------------------------------------------------------
 
 
-def test_the_example_passes_without_weights_and_with_them(tmp_path, monkeypatch, capfd):
+def test_the_example_passes_once_its_weights_are_there(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    answer = as_written("design_net", REFERENCES["design_net"])
-    check(answer)
-    assert "train, and save the weights" in capfd.readouterr().out
+    assert "not trained yet" in message("design_net", REFERENCES["design_net"])
     shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
-    check(answer)
+    check(as_written("design_net", REFERENCES["design_net"]))
     assert "8 of 8 lines" in capfd.readouterr().out
 
 

@@ -90,16 +90,23 @@ def _(f):
 @step("spatial_batchnorm_forward", "images that are not square: rows and columns count too")
 def _(f):
     x = np.zeros((2, 2, 1, 4))
-    x[0, 0], x[1, 1] = 8, [[0, 0, 0, 8]]
+    x[0, 0], x[1, 0], x[1, 1] = 8, 4, [[0, 0, 0, 8]]
     right = np.zeros_like(x)
     right[0, 0], right[1, 0] = 1, -1
     right[:, 1] = -1 / np.sqrt(7)
     right[1, 1, 0, 3] = np.sqrt(7)
     cause = (
-        f"channel 0 has the mean 4 and the root 4, channel 1 the mean 1 and the root √7. {_AXES}"
+        f"channel 0 has the mean 6 and the root 2, channel 1 the mean 1 and the root √7. {_AXES}"
     )
+    images = (x - np.array([4, 3]).reshape(2, 1, 1)) / np.array([4, np.sqrt(7)]).reshape(2, 1, 1)
     ones, param = np.ones(2), {"mode": "train", "eps": 0.0}
-    array(_out(f, x, ones, 0 * ones, param), right, "out", cause)
+    array(
+        _out(f, x, ones, 0 * ones, param),
+        right,
+        "out",
+        cause,
+        known=[(images, "x.reshape(C, -1) puts images into its rows: average over axes 0, 2, 3.")],
+    )
 
 
 @step("spatial_batchnorm_forward", "eps is 1e-5 if it is missing, inside the root")
@@ -341,7 +348,7 @@ def _(f):
 
 def _some(dtype=np.float64) -> tuple:
     x = np.random.default_rng(6).standard_normal((2, 3, 4, 5)).astype(dtype)
-    return x, np.ones(3, dtype), np.zeros(3, dtype), np.ones_like(x)
+    return x, 2 * np.ones(3, dtype), np.zeros(3, dtype), np.ones_like(x)
 
 
 @step("spatial_batchnorm_backward", "float32 in, float32 out")

@@ -137,7 +137,7 @@ def _(f):
 
 def _some(dtype=np.float64) -> tuple:
     x = np.random.default_rng(2).standard_normal((2, 4, 3, 5)).astype(dtype)
-    gamma = np.ones((1, 4, 1, 1), dtype)
+    gamma = 2 * np.ones((1, 4, 1, 1), dtype)
     return x, gamma, 0 * gamma, np.ones_like(x)
 
 

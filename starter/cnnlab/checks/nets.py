@@ -440,28 +440,45 @@ def _(f):
 
 @_convnet("the same seed gives the same weights; none gives others each time")
 def _(f):
-    one, two, other = (params_of(_net(f, seed=seed))["W2"] for seed in (3, 3, None))
+    params = [params_of(_net(f, seed=seed)) for seed in (0, 0, None)]
+    one, two, other = (each["W2"] for each in params)
     if not np.array_equal(one, two):
-        cause = "rng = np.random.default_rng(seed), once, and all weights drawn from it."
-        raise CheckFailed("two nets with seed=3 differ", "the same weights", cause)
+        cause = (
+            "rng = np.random.default_rng(seed), once, and all weights drawn from it. (0 is a seed, "
+            "too: `if seed` takes it for none.)"
+        )
+        raise CheckFailed("two nets with seed=0 differ", "the same weights", cause)
     if np.array_equal(one, other):
         cause = "np.random.default_rng(None) draws others each time."
-        raise CheckFailed("seed=None gives what seed=3 gives", "other weights", cause)
+        raise CheckFailed("seed=None gives what seed=0 gives", "other weights", cause)
+    first, second = (np.ravel(params[0][name])[:12] for name in ("W1", "W2"))
+    if np.corrcoef(first, second)[0, 1] > 0.999:
+        cause = "the generator is made anew for each layer: make it once, before the loop."
+        raise CheckFailed("W1 and W2 hold the same numbers, scaled", "others", cause)
 
 
 @_convnet("the names of the steps, in their order")
 def _(f):
-    options = {"batchnorm": True, "dropout_keep_ratio": 0.5}
-    net = _net(f, _NORMED, **options)
-    steps = getattr(net, "steps", None)
-    if not isinstance(steps, list | tuple):
-        raise CheckFailed(f"steps is {steps!r}"[:60], "a list of tuples", "self.steps.append(...).")
-    came = [row[0] if isinstance(row, list | tuple) and row else row for row in steps]
+    _names_are(_net(f), ["conv1", "relu1", "conv2", "relu2", "max_pool2", "fc3", "relu3", "fc4"])
     expected = [
         *("conv1", "batchnorm1", "relu1", "max_pool1"),
         *("conv2", "batchnorm2", "relu2", "avg_pool2"),
         *("fc3", "relu3", "dropout3", "fc4"),
     ]
+    net = _net(f, _NORMED, batchnorm=True, dropout_keep_ratio=0.5)
+    _names_are(net, expected)
+    _, X, _ = _shaken(f)
+    outs, caches = _forward(net, X, "test")
+    if len(outs) != 12 or len(caches) != 12:
+        came = f"{len(outs)} outs and {len(caches)} caches"
+        raise CheckFailed(came, "12 of each: one for each step", "append them in the loop.")
+
+
+def _names_are(net: Any, expected: list[str]) -> None:
+    steps = getattr(net, "steps", None)
+    if not isinstance(steps, list | tuple):
+        raise CheckFailed(f"steps is {steps!r}"[:60], "a list of tuples", "self.steps.append(...).")
+    came = [row[0] if isinstance(row, list | tuple) and row else row for row in steps]
     if came != expected:
         at = next(
             (i for i, (a, b) in enumerate(zip(came, expected, strict=False)) if a != b),
@@ -471,13 +488,8 @@ def _(f):
             f"step {at}, counted from 0, is {came[at] if at < len(came) else 'missing'!r}",
             f"{expected[at] if at < len(expected) else 'no more steps'!r}",
             "CONV, then its batch normalisation, then its ReLU; FC, then ReLU, then dropout; and "
-            "the last FC with nothing behind it.",
+            "the last FC with nothing behind it. A pooling has the number of the CONV before it.",
         )
-    _, X, _ = _shaken(f)
-    outs, caches = _forward(net, X, "test")
-    if len(outs) != 12 or len(caches) != 12:
-        came = f"{len(outs)} outs and {len(caches)} caches"
-        raise CheckFailed(came, "12 of each: one for each step", "append them in the loop.")
 
 
 @_convnet("by hand: a filter of 1×1 with weight 2 and bias −1, average pooling, an FC")
@@ -562,6 +574,34 @@ def _(f):
     )
 
 
+@_convnet("a copy of the net learns by itself, as when cores share a batch")
+def _(f):
+    options = {"batchnorm": True}
+    (net, X, y), (plain, _, _) = _shaken(f, _NORMED, **options), _shaken(f, _NORMED, **options)
+    cause = (
+        "a step holds the net, or one of its dicts, in a lambda or an inner function; those are "
+        "not copied. Put the dict itself into the step, or find it by its number."
+    )
+    before = copy.deepcopy(net.bn_params)
+    try:
+        twin = copy.deepcopy(net)
+        for _ in range(3):
+            twin.loss(X.copy(), y)
+        came = twin.loss(X.copy())
+    except Exception as error:
+        what = f"copy.deepcopy(net) raised {type(error).__name__}: {error}"
+        raise CheckFailed(what, "another net, just like it", cause) from error
+    for one, other in zip(before, net.bn_params, strict=True):
+        if any(not np.array_equal(one[key], other.get(key)) for key in one if key != "mode"):
+            raise CheckFailed(
+                "a copy was trained, and the net's bn_params moved", "none of it", cause
+            )
+    for _ in range(3):
+        plain.loss(X.copy(), y)
+    right = np.asarray(plain.loss(X.copy()))
+    array(came, right, "scores of a copy that was trained", cause, source="a net trained likewise")
+
+
 @_convnet("dropout: in training only")
 def _(f):
     net, X, _ = _shaken(f, dropout_keep_ratio=1e-9)
@@ -584,7 +624,12 @@ def _(f):
         def out(moved, count=count):
             return _forward(net, moved.copy(), "test")[0][count - 1]
 
-        dX, _ = parts(net.backward(dout.copy(), caches[:count]), ("dX", "grads"))
+        some = caches[:count]
+        with unchanged(dout=dout):
+            dX, _ = parts(net.backward(dout, some), ("dX", "grads"))
+        if len(some) != count:
+            what = f"backward took {count - len(some)} caches out of the list"
+            raise CheckFailed(what, "the list as it was", "walk over it, without pop.")
         cause = "start at step len(caches) - 1, and take the steps and their caches backwards."
         gradient(dX, out, X, dout, f"dX, back from {place}", cause)
     net = _net(f, [conv(1, 1), conv(1, 1)], (1, 1, 3))
@@ -618,7 +663,12 @@ def _(f):
 
 @_convnet("single precision: float32 goes through, whatever X is")
 def _(f):
-    net, X, y = _shaken(f, _NORMED, batchnorm=True, dtype=np.float32)
+    try:
+        net, X, y = _shaken(f, _NORMED, batchnorm=True, dtype="float32")
+        net.loss(X)
+    except TypeError as error:
+        cause = "dtype may be the type's name: write X.astype(self.dtype), not self.dtype(X)."
+        raise CheckFailed(f"with dtype='float32', TypeError: {error}", "scores", cause) from error
     precision_is({f"params['{name}']": w for name, w in params_of(net).items()})
     scores, (_, grads) = net.loss(X), loss_and_grads(net, X, y)
     precision_is({"scores": scores, **{f"grads['{n}']": g for n, g in grads.items()}})

@@ -276,10 +276,20 @@ def _(f):
         known=[([0.99, 1.005], "the learning rate is 1e-2: Adam's is 1e-3.")],
         tolerance=1e-8,
     )
-    again, _ = _step(f, next_w, [-5, 0], config)
-    right = 0.999 + 1e-3 * 0.1 / 1.9  # m is 0.9·0.5 − 0.1·5, and 1 − 0.9² is 0.19
-    cause = "m is 0.9·0.5 − 0.1·5 = −0.05, corrected by 1 − 0.9²; v_hat is 25."
-    array(np.asarray(again)[:1], [right], "next_w of a second step", cause, tolerance=1e-8)
+    again, _ = _step(f, next_w, [-10, 0], config)
+
+    def second(beta2):  # m is 0.9·0.5 − 0.1·10, and 1 − 0.9² is 0.19
+        return [0.999 + 1e-3 * 0.55 / 0.19 / np.sqrt((25 * beta2 + 100) / (1 + beta2))]
+
+    array(
+        np.asarray(again)[:1],
+        second(0.999),
+        "next_w of a second step",
+        "m is 0.9·0.5 − 0.1·10 = −0.55, corrected by 1 − 0.9²; v is 0.999·0.025 + 0.001·100, "
+        "corrected by 1 − 0.999².",
+        known=[(second(0.99), "beta2 is 0.99 if it is missing: Adam's is 0.999.")],
+        tolerance=1e-8,
+    )
 
 
 @step("adam", "each array of weights by itself")
