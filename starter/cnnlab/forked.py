@@ -18,6 +18,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cnnlab.progress import interrupts_kept
+
 # Not on macOS, whose own libraries may not be used after a fork; and Windows has none.
 CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
 CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -36,18 +38,35 @@ def run_all(fill: Callable[[int], None], starts: range) -> Iterator[None]:
     """Call ``fill(start)`` for all starts, several at the same time; yield whenever one is done.
 
     Args:
-        fill: writes into arrays of ``empty_shared``. Whatever else it changes is lost.
+        fill: writes into arrays of ``empty_shared``. Whatever else it changes is lost. Once
+            something was raised, here or in it, the calls that have begun are the last.
         starts: what to call it with.
 
     Raises:
         BrokenProcessPool: a process was killed, most likely since memory ran out.
         Whatever fill raises.
     """
+    stopped = empty_shared((1,))
+
+    def unless_stopped(start: int) -> None:
+        if not stopped[0]:
+            fill(start)
+
     # one batch for each core: so NumPy's matrix products need no threads of their own
-    with threadpool_limits(1), _workers(fill) as workers:
+    with threadpool_limits(1), _workers(unless_stopped) as workers:
         # several batches for each message to a process; few enough for a bar to move
         some = max(1, len(starts) // (25 * CORES))
-        yield from workers.map(_do if CAN_FORK else fill, starts, chunksize=some)
+        try:
+            # between a fork and what makes a worker of it, KeyboardInterrupt would leave a wreck
+            with interrupts_kept() as interrupt:
+                done = workers.map(_do if CAN_FORK else unless_stopped, starts, chunksize=some)
+            if interrupt:
+                raise KeyboardInterrupt
+            yield from done
+        except BaseException:  # Ctrl-C too, at any moment
+            stopped[0] = 1
+            workers.shutdown(cancel_futures=True)
+            raise
 
 
 def _workers(fill: Callable[[int], None]):

@@ -9,6 +9,7 @@ import threading
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from tqdm import tqdm
 
 from cnnlab.progress import interrupts_kept, progress_bar
 
@@ -17,7 +18,8 @@ def press_ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_the_bar_goes_to_stdout_and_can_be_hidden(capsys):
+def test_the_bar_goes_to_stdout_and_can_be_hidden(capsys, monkeypatch):
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm)  # not a widget, whatever else runs in this process
     with progress_bar(3) as bar:
         bar.update(3)
     out, err = capsys.readouterr()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 from numpy.testing import assert_allclose, assert_array_equal
+from tqdm import tqdm
 
 from cnnlab.architectures import conv, fc, max_pool
 from cnnlab.augmentation import Flip, Shift
@@ -87,7 +88,8 @@ def test_steps_are_torchs_with_a_schedule_and_decay():
     assert len(mine.loss_history) == mine.steps_done == steps
 
 
-def test_it_learns_keeps_account_and_says_so(capsys):
+def test_it_learns_keeps_account_and_says_so(capsys, monkeypatch):
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm)  # not a widget, whatever else runs in this process
     mine = solver(num_epochs=20, batch_size=20, verbose=True)
     mine.train()
     out, err = capsys.readouterr()
