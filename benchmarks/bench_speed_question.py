@@ -158,8 +158,8 @@ def pixels_in_convolution():
         return unpadded(dx, x, pad), dw.reshape(w.shape), dout.sum(axis=(0, 2, 3))
 
 
-def pixels_in_pooling():
-    """a loop over windows in the pooling; images and channels at once"""
+def places_in_pooling_forward():
+    """the pooling's forward pass in a loop over places, images and channels at once"""
 
     def max_pool_forward_fast(x, pool_param):
         height, width, stride = (pool_param[k] for k in ("pool_height", "pool_width", "stride"))
@@ -171,6 +171,10 @@ def pixels_in_pooling():
                 window = x[:, :, top : top + height, left : left + width]
                 out[:, :, i, j] = window.max(axis=(2, 3))
         return out, (x, out, pool_param)
+
+
+def places_in_pooling_backward():
+    """the pooling's backward pass, likewise"""
 
     def max_pool_backward_fast(dout, cache):
         x, out, pool_param = cache
@@ -196,21 +200,6 @@ def naive_pooling_forward():
         for n, c, i, j in np.ndindex(out.shape):
             top, left = i * stride, j * stride
             out[n, c, i, j] = x[n, c, top : top + height, left : left + width].max()
-        return out, (x, out, pool_param)
-
-
-def places_in_pooling_forward():
-    """the pooling's forward pass in a loop over places, images and channels at once"""
-
-    def max_pool_forward_fast(x, pool_param):
-        height, width, stride = (pool_param[k] for k in ("pool_height", "pool_width", "stride"))
-        H_out, W_out = 1 + (x.shape[2] - height) // stride, 1 + (x.shape[3] - width) // stride
-        out = np.empty((*x.shape[:2], H_out, W_out))
-        for i in range(H_out):
-            for j in range(W_out):
-                top, left = i * stride, j * stride
-                window = x[:, :, top : top + height, left : left + width]
-                out[:, :, i, j] = window.max(axis=(2, 3))
         return out, (x, out, pool_param)
 
 
@@ -271,7 +260,8 @@ def helpers():
         return result
 
 
-PIXELS = (pixels_in_convolution, pixels_in_pooling)
+POOLING = (places_in_pooling_forward, places_in_pooling_backward)
+PIXELS = (pixels_in_convolution, *POOLING)
 VARIANTS = {
     "the reference": (),
     "im2col of the whole batch": (whole_batch,),
@@ -281,7 +271,7 @@ VARIANTS = {
     "windows in im2col only": (windows_in_im2col,),
     "places in the pooling forward only": (places_in_pooling_forward,),
     "naive pooling forward only": (naive_pooling_forward,),
-    "pixel loop in the pooling only": (pixels_in_pooling,),
+    "pixel loop in the pooling only": POOLING,
     "pixel loop in the convolution only": (pixels_in_convolution,),
     "pixel loops everywhere": PIXELS,
     "the naive layers": (naive,),

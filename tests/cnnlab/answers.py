@@ -12,6 +12,9 @@ from autograder.questions import find_assignment
 from cnnlab.checks import CheckFailed, check
 from cnnlab.checks.steps import STEPS
 
+# what is no answer to any question
+NONSENSE = [None, 0, 1.5, "out", (), (None, None), (1, 2, 3), {}, [[1, 2], [3]], object()]
+
 _numbers = itertools.count()
 
 
@@ -47,3 +50,17 @@ class Answers:
         with pytest.raises(CheckFailed) as failed:
             check(self.as_written(question, answer, **others))
         return " ".join(str(failed.value).split())
+
+    def assert_refuses(self, question: str, nonsense) -> None:
+        """A function that returns nonsense is refused by a message that says what was expected."""
+        text = self.message(question, lambda *args, **options: nonsense)
+        assert "your code raised" not in text
+        assert "expected:" in text
+
+
+def assert_plain_names(questions) -> None:
+    """The names of these questions' steps can stand in a table."""
+    for question in questions:
+        names = [step.name for step in STEPS[question]]
+        assert len(names) == len(set(names))
+        assert all(len(name) < 85 and not name.endswith(".") for name in names)
