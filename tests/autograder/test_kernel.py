@@ -1,5 +1,6 @@
 """The sandboxed kernel: what runs, what is stopped, and what cannot be reached."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -151,8 +152,16 @@ print(found)
     assert printed(kernel.run_cell(probe, 5)).strip() == "[]"
 
 
+def open_below_the_ephemeral_ports() -> socket.socket:
+    """A server where nothing in the kernel listens: its debugger takes an ephemeral port, any."""
+    for port in range(20_000, 30_000):
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+    raise AssertionError("no port is free")
+
+
 def test_there_is_no_network(kernel):
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with open_below_the_ephemeral_ports() as server:
         port = server.getsockname()[1]
         run = kernel.run_cell(
             f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)", 5
