@@ -273,10 +273,10 @@ END = header(b"0", 2, "a.ipynb") + block(b"{}") + b"\0" * 1024
 def test_a_header_of_a_megabyte_is_refused_before_it_is_read(kind):
     """digits only: some Pythons' tarfile needs hours for that"""
     data = header(kind, 1_000_000) + block(b"1" * 1_000_000) + END
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(BadSubmission, match="holds too much about its files"):
         unpack("w.tgz", gzip.compress(data), [])
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_many_small_headers_are_too_much_in_the_end():

@@ -244,14 +244,15 @@ def test_references_pass_whatever_the_seed(name, seed):
     assert not [error for errors in results.values() for error in errors if error]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("question, wrong", all_misconceptions())
-def test_misconception_loses_on_its_own_question_only(question, wrong, seed):
+def test_misconception_loses_on_its_own_question_only(question, wrong):
     name = home()[question]
     mutant = references(name) | {question: MISCONCEPTIONS[question][wrong]}
-    results, _ = run(name, mutant, seed)
+    results, _ = run(name, mutant, seed=1)
     assert any(results.pop(question))
     assert not [e for errors in results.values() for e in errors if e]
+    # with other numbers too; that all else passes whatever the seed, the references show
+    assert any(run(name, mutant, seed=2, only=question)[0][question])
 
 
 def same_outcome(a, b):
