@@ -179,7 +179,11 @@ def test_an_archive_in_an_archive_is_not_opened():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK", b"PK\3\4", b"x" * 2000, bytes(2000), b"\x1f\x8b\x08", gzip.compress(b"x")]
+    "data",
+    [
+        *(b"", b"PK", b"PK\3\4", b"x" * 2000, bytes(2000), b"\x1f\x8b\x08"),
+        gzip.compress(b"x", mtime=0),  # the time would be in the test's name
+    ],
 )
 def test_what_is_no_archive_is_refused_in_words_or_empty(data):
     try:

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pytest
+from answers import AN_OBJECT
 
 from autograder import diagnose
 from autograder.misconceptions import conv_layers  # noqa: F401  (registers them)
@@ -232,7 +233,7 @@ def test_no_typical_mistake_is_forgotten_here():
 @pytest.mark.parametrize("question", STEPS)
 @pytest.mark.parametrize(
     "dummy",
-    [None, 0, 1.5, "out", (), (None, None), (None, None, None), {}, [[1, 2], [3]], object()],
+    [None, 0, 1.5, "out", (), (None, None), (None, None, None), {}, [[1, 2], [3]], AN_OBJECT],
     ids=repr,
 )
 def test_nonsense_fails_and_says_what_came(question, dummy):
