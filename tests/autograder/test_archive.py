@@ -203,7 +203,7 @@ def test_a_tar_with_a_negative_size_ends(size):
 GOOD = {"zip": zipped(("a", b"1" * 50), ("b/c", b"2")), "tar": tarred(("a", b"1" * 50), mode="w:")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(kind=st.sampled_from(list(GOOD)), changes=st.lists(st.tuples(st.floats(0, 1), st.binary())))
 def test_any_bytes_are_files_or_refused(kind, changes):
     data = bytearray(GOOD[kind])
@@ -249,7 +249,7 @@ def test_a_cut_zip_is_no_way_around_the_limits(monkeypatch):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_zip_cut_anywhere_is_read_or_refused(drawn):
     data = zipped(("a.ipynb", b"{}" * 50), ("b.py", b"x = 1"))
     cut = drawn.draw(st.integers(0, len(data) - 1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -28,7 +28,6 @@ def test_a_mean_of_many_bytes_does_not_overflow():
     assert mean_image(X)[0, 0, 0] == pytest.approx(250 * 69_999 / 70_000, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(pictures)
 def test_channel_statistics_agree_with_torch(X):
     mean, std = channel_statistics(X)
