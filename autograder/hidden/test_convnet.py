@@ -983,6 +983,38 @@ class TestConvNet:
         if not 0 < share < 0.5:
             raise WrongAnswer("dropout_keep_ratio is how likely a number is kept, not dropped.")
 
+    def test_leaves_alone_what_is_not_its_own(self, student, rng):
+        """dropout drops others in each pass, whatever the seed; the list of layers stays"""
+        layers, shape = [fc(40), fc(40)], (2, 3, 4)
+        options = {"dropout_keep_ratio": 0.5, "dtype": "float64", "seed": int(rng.integers(1000))}
+        right = convnet.ConvNet(layers, shape, CLASSES, **options)
+        # a 1 comes out of every FC: what is 0 was dropped
+        params = {n: np.zeros(w.shape) + (n[0] == "b") for n, w in right.params.items()}
+        X, passes = rng.standard_normal((8, *shape)), []
+        held = student.put(layers)
+        for count in (2, 1):
+            net = nets.made(student.ConvNet(held, shape, CLASSES, **options), "ConvNet")
+            if student.get(held) != layers:
+                raise WrongAnswer("your function changed its input layers")
+            nets.assign(net, params)
+            for _ in range(count):
+                outs, _ = nets.forward(student, net, X, "train")
+                if len(outs) != len(right.steps):
+                    raise WrongAnswer(f"outs holds {len(outs)} outputs for {len(right.steps)}.")
+                passes.append([np.asarray(outs[place]) for place in (2, 5)])
+                for out in passes[-1]:
+                    assert_close(out, 2.0 * (out != 0), name="1s after dropout")
+        first, second, of_another_net = passes
+        if np.array_equal(first[0], second[0]) or np.array_equal(*first):
+            raise WrongAnswer(
+                "dropout drops the same numbers again: the net's seed is for its weights alone."
+            )
+        if np.array_equal(first[0], of_another_net[0]):
+            raise WrongAnswer(
+                "two nets of the same seed drop the same numbers: the seed has set NumPy's common "
+                "generator. Make the net one of its own."
+            )
+
     def test_steps(self, student, rng):
         """the names of the steps, and the output of each"""
         for net, options in (
@@ -996,14 +1028,17 @@ class TestConvNet:
                 raise WrongAnswer(f"outs holds {len(outs)} outputs for {len(expected)} steps.")
             for step, out, value in zip(right.steps, outs, expected, strict=True):
                 assert_close(out, value, name=f"the output of {step[0]}")
+            outs, _ = unpack(nets.call(net, "forward", X), "outs", "caches")
+            last = nets.rows_of(student, outs, "outs")[-1]
+            assert_close(last, expected[-1], name="the scores of forward(X), in 'test' mode")
             nets.assert_steps(student, net, [step[0] for step in right.steps])
 
     @pytest.mark.parametrize(
         "guided", [pytest.param(False, id="gradient"), pytest.param(True, id="guided")]
     )
     def test_backward(self, student, rng, guided):
-        """back to the image, from the scores and from a step inside"""
-        net, right, X, _ = self.draw(student, rng, PLAIN)
+        """back to the image, from the scores and from a step inside; without a penalty"""
+        net, right, X, _ = self.draw(student, rng, PLAIN, reg=0.3)
         _, caches = nets.forward(student, net, X, "test")
         outs, right_caches = right.forward(X, "test")
         for count in (len(outs), 4, 5):  # the scores, the second ReLU, the pooling

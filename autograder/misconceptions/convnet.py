@@ -1115,6 +1115,31 @@ class starts_with_zeros(reference.ThreeLayerConvNet):
 
 
 @misconception("ThreeLayerConvNet")
+class keeps_its_first_weights(reference.ThreeLayerConvNet):
+    """The scores are those of the weights that __init__ made, whatever net.params holds by now.
+    Read self.params anew in each call, and keep none of its arrays elsewhere."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.first = self.params
+
+    def loss(self, X, y=None):
+        now, self.params = self.params, self.first
+        result = super().loss(X, y)
+        self.params = now
+        return result
+
+
+@misconception("ThreeLayerConvNet")
+class calls_its_dtype(reference.ThreeLayerConvNet):
+    """self.dtype(X) works only where dtype is a type: it may be the type's name as well, "float32".
+    X.astype(self.dtype) takes both."""
+
+    def loss(self, X, y=None):
+        return super().loss(self.dtype(X), y)
+
+
+@misconception("ThreeLayerConvNet")
 class returns_shares_where_scores_are_wanted(reference.ThreeLayerConvNet):
     """Without labels loss gives not the scores but their softmax. Return what the last affine layer
     makes."""
@@ -1413,6 +1438,115 @@ class never_drops(reference.ConvNet):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.steps = [step for step in self.steps if not step[0].startswith("dropout")]
+
+
+@misconception("ConvNet")
+class hands_dropout_the_share_that_is_dropped(reference.ConvNet):
+    """Dropout gets 1 - dropout_keep_ratio for its p. Both are how likely a number is kept: hand it
+    on as it is."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.dropout_param["p"] = 1 - self.dropout_param["p"]
+
+
+@misconception("ConvNet")
+class seeds_its_dropout(reference.ConvNet):
+    """Dropout gets the net's seed, and with a seed it draws the same in each call: one and the same
+    part of the net learns nothing. The seed is for the weights alone."""
+
+    def __init__(self, *args, seed=None, **options):
+        super().__init__(*args, seed=seed, **options)
+        self.dropout_param["seed"] = seed
+
+
+@misconception("ConvNet")
+class seeds_the_common_generator(reference.ConvNet):
+    """np.random.seed(seed) sets the generator that everybody draws from, dropout too. Give the net
+    a generator of its own, np.random.default_rng(seed)."""
+
+    def __init__(self, *args, seed=None, **options):
+        super().__init__(*args, seed=seed, **options)
+        if seed is not None:
+            np.random.seed(seed)
+
+
+@misconception("ConvNet")
+class takes_the_layers_apart(reference.ConvNet):
+    """The list of layers that came in is changed, so that no second net can be made from it. Read
+    layer['kind']; pop takes it out of the caller's dict."""
+
+    def __init__(self, layers, *args, **options):
+        super().__init__([dict(layer) for layer in layers], *args, **options)
+        for layer in layers:
+            layer.pop("kind")
+
+
+@misconception("ConvNet")
+class trains_where_no_mode_is_given(reference.ConvNet):
+    """Without a mode forward runs as in 'train'. The first line of forward says 'test': who only
+    asks the net for its scores must not change it."""
+
+    def forward(self, X, mode="train"):
+        return super().forward(X, mode)
+
+
+@misconception("ConvNet")
+class lets_backward_pay(reference.ConvNet):
+    """backward adds the penalty to its gradients. It sends back what it is given, from wherever;
+    the penalty is of the loss, and is added there."""
+
+    def backward(self, dout, caches, guided=False):
+        dX, grads = super().backward(dout, caches, guided)
+        for name in grads:
+            if name[0] == "W":
+                grads[name] = grads[name] + self.reg * self.params[name]
+        return dX, grads
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)  # which pays in backward, and then again
+        for name, array in self.params.items():
+            if name[0] == "W":
+                grads[name] = grads[name] - self.reg * array
+        return loss, grads
+
+
+@misconception("ConvNet")
+class averages_twice_in_a_step(reference.ConvNet):
+    """The images go forward twice in a step of training, so the running averages move twice. loss
+    runs forward once, and keeps what comes out."""
+
+    def loss(self, X, y=None):
+        if y is not None:
+            self.forward(X, "train")
+        return super().loss(X, y)
+
+
+@misconception("ConvNet")
+class works_with_its_first_weights(reference.ConvNet):
+    """The scores are those of the weights that __init__ made, whatever net.params holds by now.
+    Read self.params anew in each call, and keep none of its arrays elsewhere."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.first = self.params
+
+    def forward(self, X, mode="test"):
+        now, self.params = self.params, self.first
+        result = super().forward(X, mode)
+        self.params = now
+        return result
+
+
+@misconception("ConvNet")
+class takes_its_dtype_for_a_function(reference.ConvNet):
+    """self.dtype(X) works only where dtype is a type: it may be the type's name as well, "float32".
+    X.astype(self.dtype) takes both."""
+
+    def forward(self, X, mode="test"):
+        return super().forward(self.dtype(X), mode)
 
 
 @misconception("ConvNet")

@@ -251,6 +251,19 @@ def gradient(
     )
 
 
+def moves_the_common_generator(run: Callable[[], object]) -> bool:
+    """Whether np.random gives other numbers after run(). It is as before, in any case."""
+    kept = np.random.get_state()
+    try:
+        np.random.seed(1)
+        right = np.random.random(3)
+        np.random.seed(1)
+        run()
+        return not np.array_equal(np.random.random(3), right)
+    finally:
+        np.random.set_state(kept)
+
+
 @contextmanager
 def unchanged(**arrays: np.ndarray) -> Iterator[None]:
     """Inside the with block, nobody may write into these arrays."""
