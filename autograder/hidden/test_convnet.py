@@ -270,9 +270,20 @@ class TestDropoutForward:
     def test_each_by_itself(self, student, rng):
         """images: each number is dropped by itself"""
         x = draw_numbers(rng, (4, 5, 6, 8))
-        out = self.out(student, x, drawn_param(rng, 0.5))
-        assert_kept(out, x, 0.5)
-        assert_by_itself(out)
+        for param in (drawn_param(rng, 0.5), {"mode": "train", "p": 0.5}):
+            out = self.out(student, x, param)
+            assert_kept(out, x, 0.5)
+            assert_by_itself(out)
+        counts, x = set(), draw_numbers(rng, (2, 3))
+        for _ in range(20):
+            out = self.out(student, x, drawn_param(rng, 0.5))
+            assert_kept(out, x, 0.5)
+            counts.add(int(np.sum(out != 0)))
+        if len(counts) == 1:  # of a hundred million right answers, one
+            raise WrongAnswer(
+                "in each of 20 calls just as many of 6 numbers were kept. Each is kept with the "
+                "probability p, whatever becomes of the others: no permutation."
+            )
 
     def test_testing(self, student, rng):
         """in 'test' nothing is dropped or scaled, after a training step that did"""
@@ -288,6 +299,12 @@ class TestDropoutForward:
         assert_kept(once, x, 0.5)
         if not np.array_equal(once, again):
             raise WrongAnswer("two calls with the same seed dropped different numbers")
+        zero = [self.out(student, x, {**param, "seed": 0}) for _ in range(2)]
+        if not np.array_equal(*zero):
+            raise WrongAnswer(
+                "two calls with the seed 0 dropped different numbers. 0 is a seed, too: `if seed` "
+                "takes it for none."
+            )
         other = self.out(student, x, {**param, "seed": param["seed"] + 1})
         assert_kept(other, x, 0.5)
         if np.array_equal(once, other):
@@ -471,7 +488,19 @@ class TestSpatialBatchnormForward:
         held = student.put(param)
         for _ in range(batches):
             param = self.check(student, *draw_normalised(rng, (3, 2, 4, 5)), param, held)
-            assert_averages(look(student, held), param)
+            found = look(student, held)
+            assert_averages(found, param)
+            self.assert_no_cache(found)
+
+    def assert_no_cache(self, found):
+        """Beside the settings and the averages there is nothing in it."""
+        known = {"mode", "eps", "momentum", "running_mean", "running_var"}
+        more = sorted(str(name)[:20] for name in found if name not in known)
+        if more:
+            raise WrongAnswer(
+                f"bn_param has a new entry, {more[0]!r}. What the backward pass needs belongs into "
+                "the cache."
+            )
 
     @pytest.mark.parametrize(
         "shape",
@@ -731,7 +760,7 @@ class TestThreeLayerConvNet:
     def test_scores(self, student, rng, sizes):
         """the scores, for weights that the test assigns"""
         net, right, X, _ = self.draw(student, rng, sizes, dtype="float64")
-        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
+        nets.assert_scores(net, X, right)
         right.params = nets.random_params(rng, right.params)
         net.params = right.params
         assert_close(nets.call(net, "loss", X), right.loss(X), name="scores of other weights")
@@ -931,7 +960,7 @@ class TestConvNet:
     def test_scores(self, student, rng, net, options):
         """the scores, for weights that the test assigns"""
         net, right, X, _ = self.draw(student, rng, net, **options)
-        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
+        nets.assert_scores(net, X, right)
         one = nets.call(net, "loss", X[:1])
         assert_close(one, right.loss(X[:1]), name="scores of one image alone")
 
@@ -966,6 +995,8 @@ class TestConvNet:
             for which in ("running_mean", "running_var"):
                 name = f"bn_params[{number}]['{which}']"
                 assert_close(row.get(which), param[which], name=name)
+        outs, _ = nets.forward(student, net, X)
+        assert_close(outs[-1], right.loss(X), name="the scores of forward(X), in 'test' mode,")
 
     def test_dropout(self, student, rng):
         """dropout after the ReLU of each FC of the list, while training only"""
@@ -1028,9 +1059,6 @@ class TestConvNet:
                 raise WrongAnswer(f"outs holds {len(outs)} outputs for {len(expected)} steps.")
             for step, out, value in zip(right.steps, outs, expected, strict=True):
                 assert_close(out, value, name=f"the output of {step[0]}")
-            outs, _ = unpack(nets.call(net, "forward", X), "outs", "caches")
-            last = nets.rows_of(student, outs, "outs")[-1]
-            assert_close(last, expected[-1], name="the scores of forward(X), in 'test' mode")
             nets.assert_steps(student, net, [step[0] for step in right.steps])
 
     @pytest.mark.parametrize(

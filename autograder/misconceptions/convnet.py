@@ -105,6 +105,13 @@ def forgets_to_reshape_dx(dout, cache):
 
 
 @misconception("affine_backward")
+def returns_dw_first(dout, cache):
+    """The gradients come in another order: dx, dw, db."""
+    dx, dw, db = reference.affine_backward(dout, cache)
+    return dw, dx, db
+
+
+@misconception("affine_backward")
 def sums_db_over_the_outputs(dout, cache):
     """db is summed along the wrong axis, and has a number for each image. Each output has a bias,
     and all images use it: sum over the images, axis 0."""
@@ -292,6 +299,19 @@ def drops_the_same_of_every_image(x, dropout_param):
     return (x if mask is None else x * mask), (dropout_param, mask)
 
 
+@misconception("dropout_forward")
+def keeps_a_fixed_number(x, dropout_param):
+    """In every call the same share of the numbers is kept, as a permutation does it. Each number is
+    kept with the probability p, whatever becomes of the others."""
+    p, seed = dropout_param["p"], dropout_param.get("seed")
+    if dropout_param["mode"] != "train":
+        return reference.dropout_forward(x, dropout_param)
+    generator = np.random if seed is None else np.random.default_rng(seed)
+    order = generator.permutation(x.size).reshape(x.shape)
+    mask = np.divide(order < round(p * x.size), p, dtype=x.dtype)
+    return x * mask, (dropout_param, mask)
+
+
 # --- dropout_backward -----------------------------------------------------------------------------
 
 
@@ -348,6 +368,29 @@ def normalises_each_image_by_itself(x, gamma, beta, bn_param):
         mean, var = x.mean(axis=(2, 3), keepdims=True), x.var(axis=(2, 3), keepdims=True)
         x_hat = (x - mean) / np.sqrt(var + bn_param.get("eps", 1e-5))
         out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def averages_the_images_variances(x, gamma, beta, bn_param):
+    """The variance is the mean of the images' own variances. That leaves out how far apart their
+    means lie: subtract the mean of the whole channel, then average the squares."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(2, 3)).mean(axis=0)
+        std = np.sqrt(var + bn_param.get("eps", 1e-5))
+        x_hat = (x - mean[:, None, None]) / std[:, None, None]
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def keeps_its_cache_in_bn_param(x, gamma, beta, bn_param):
+    """Something for the backward pass is kept in bn_param. Keep it in the cache: bn_param outlives
+    this pass, and the net calls the layer again."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        bn_param["x_hat"] = cache[1]
     return out, cache
 
 
@@ -1115,31 +1158,6 @@ class starts_with_zeros(reference.ThreeLayerConvNet):
 
 
 @misconception("ThreeLayerConvNet")
-class keeps_its_first_weights(reference.ThreeLayerConvNet):
-    """The scores are those of the weights that __init__ made, whatever net.params holds by now.
-    Read self.params anew in each call, and keep none of its arrays elsewhere."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.first = self.params
-
-    def loss(self, X, y=None):
-        now, self.params = self.params, self.first
-        result = super().loss(X, y)
-        self.params = now
-        return result
-
-
-@misconception("ThreeLayerConvNet")
-class calls_its_dtype(reference.ThreeLayerConvNet):
-    """self.dtype(X) works only where dtype is a type: it may be the type's name as well, "float32".
-    X.astype(self.dtype) takes both."""
-
-    def loss(self, X, y=None):
-        return super().loss(self.dtype(X), y)
-
-
-@misconception("ThreeLayerConvNet")
 class returns_shares_where_scores_are_wanted(reference.ThreeLayerConvNet):
     """Without labels loss gives not the scores but their softmax. Return what the last affine layer
     makes."""
@@ -1175,6 +1193,14 @@ def gives_pools_parameters(layers, input_dim=(3, 32, 32), num_classes=10):
     rows = reference.network_cost(layers, input_dim, num_classes)
     pools = [layer.get("pool_height", 0) * layer.get("pool_width", 0) for layer in layers] + [0]
     return [(k, s, p + area, m) for (k, s, p, m), area in zip(rows, pools)]  # noqa: B905
+
+
+@misconception("network_cost")
+def calls_every_pooling_pool(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The rows of poolings begin with 'pool'. Their kinds are 'max_pool' and 'avg_pool': take
+    layer['kind'] as it is."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    return [("pool" if kind.endswith("pool") else kind, *others) for kind, *others in rows]
 
 
 @misconception("network_cost")
@@ -1522,31 +1548,6 @@ class averages_twice_in_a_step(reference.ConvNet):
         if y is not None:
             self.forward(X, "train")
         return super().loss(X, y)
-
-
-@misconception("ConvNet")
-class works_with_its_first_weights(reference.ConvNet):
-    """The scores are those of the weights that __init__ made, whatever net.params holds by now.
-    Read self.params anew in each call, and keep none of its arrays elsewhere."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.first = self.params
-
-    def forward(self, X, mode="test"):
-        now, self.params = self.params, self.first
-        result = super().forward(X, mode)
-        self.params = now
-        return result
-
-
-@misconception("ConvNet")
-class takes_its_dtype_for_a_function(reference.ConvNet):
-    """self.dtype(X) works only where dtype is a type: it may be the type's name as well, "float32".
-    X.astype(self.dtype) takes both."""
-
-    def forward(self, X, mode="test"):
-        return super().forward(self.dtype(X), mode)
 
 
 @misconception("ConvNet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -28,6 +29,30 @@ def parts(result, names: Sequence[str]) -> list:
     if len(result) != len(names):
         raise CheckFailed(f"{len(result)} values", wanted, f"return {', '.join(names)}.")
     return list(result)
+
+
+def in_order(came: Sequence, expected: Sequence, names: Sequence[str]) -> None:
+    """Say so where all of ``expected`` came, but in another order."""
+    arrays = [np.asarray(right, dtype=float) for right in expected]
+    for order in itertools.permutations(range(len(arrays))):
+        if list(order) == sorted(order):  # the right one: there is nothing to say
+            continue
+        if all(_is_near(one, arrays[i]) for one, i in zip(came, order, strict=True)):
+            raise CheckFailed(
+                f"({', '.join(names[i] for i in order)})",
+                f"({', '.join(names)})",
+                "all of them are right, and they stand in another order than the description's.",
+            )
+
+
+def _is_near(came, right: np.ndarray) -> bool:
+    dtype = getattr(came, "dtype", None)
+    return (
+        dtype is not None
+        and dtype.kind == "f"
+        and came.shape == right.shape
+        and np.allclose(came, right, rtol=0, atol=1e-6 * max(1.0, np.abs(right).max(initial=0)))
+    )
 
 
 def whole_number(came, expected: int, call: str, cause: str, known: dict[int, str] | None = None):
@@ -251,17 +276,24 @@ def gradient(
     )
 
 
-def moves_the_common_generator(run: Callable[[], object]) -> bool:
-    """Whether np.random gives other numbers after run(). It is as before, in any case."""
+@contextmanager
+def common_generator_kept() -> Iterator[None]:
+    """After the with block np.random goes on as if nobody had drawn from it."""
     kept = np.random.get_state()
     try:
+        yield
+    finally:
+        np.random.set_state(kept)
+
+
+def moves_the_common_generator(run: Callable[[], object]) -> bool:
+    """Whether np.random gives other numbers after run()."""
+    with common_generator_kept():
         np.random.seed(1)
         right = np.random.random(3)
         np.random.seed(1)
         run()
         return not np.array_equal(np.random.random(3), right)
-    finally:
-        np.random.set_state(kept)
 
 
 @contextmanager
