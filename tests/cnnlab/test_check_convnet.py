@@ -290,6 +290,14 @@ def scales_dout_in_place(question):
     return backward
 
 
+def brakes_late(w, dw, config=None):
+    return REFERENCES["adam"](w, dw, {"beta1": 0.8, **(config or {})})
+
+
+def brakes_a_little_late(w, dw, config=None):
+    return REFERENCES["adam"](w, dw, {"beta1": 0.89, **(config or {})})
+
+
 def turns_round(question):
     return lambda dout, cache: REFERENCES[question](dout, cache)[::-1]
 
@@ -306,6 +314,8 @@ def forgets_slowly(w, dw, config=None):
             for q in ("spatial_batchnorm_backward", "spatial_groupnorm_backward")
         ),
         ("adam", forgets_slowly, "beta2 is 0.99"),
+        ("adam", brakes_late, "beta1 is 0.8"),
+        ("adam", brakes_a_little_late, "0.99936"),
         ("spatial_batchnorm_forward", takes_images_for_channels, "puts images into its rows"),
         ("dropout_backward", draws_a_new_mask, "a new mask was drawn"),
         ("dropout_backward", forgets_the_mode, "keeps no mask: it is None"),

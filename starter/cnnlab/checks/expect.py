@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,8 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from cnnlab.checks.run import run_steps
-from cnnlab.checks.steps import STEPS, CheckFailed, Grid
-from cnnlab.checks.table import number
+from cnnlab.checks.steps import DIGITS, STEPS, CheckFailed, Grid
+from cnnlab.checks.table import digits_apart, number
 from cnnlab.gradient_check import numeric_gradient
 
 _LARGEST_GRID = 8
@@ -89,7 +90,9 @@ def scalar(came, expected: float, what: str, cause: str, known: Sequence[tuple] 
             break
     if not np.isfinite(came):
         cause = f"an overflow, a division by zero, or the logarithm of 0 ({cause.rstrip('.')})."
-    raise CheckFailed(f"{what} = {number(came)}", f"{what} = {number(expected)}", cause)
+    digits = digits_apart(came, expected)
+    shown = (f"{what} = {number(value, digits)}" for value in (came, expected))
+    raise CheckFailed(*shown, cause)
 
 
 def integers(came, expected, what: str, cause: str, known: Sequence[tuple] = ()) -> None:
@@ -193,9 +196,11 @@ def array(
         cause = "a division by zero, or an array from np.empty that was never filled."
     at = tuple(int(i) for i in np.argwhere(wrong)[0])
     place = f"{what}[{', '.join(map(str, at))}]"
+    digits = digits_apart(numbers[at], expected[at])
+    others = f", and {int(wrong.sum())} of {wrong.size} numbers differ" if wrong.size > 1 else ""
     raise CheckFailed(
-        f"{place} = {number(numbers[at])}, and {int(wrong.sum())} of {wrong.size} numbers differ",
-        f"{place} = {number(expected[at])}",
+        f"{place} = {number(numbers[at], digits)}{others}",
+        f"{place} = {number(expected[at], digits)}",
         cause,
         _given(inputs) + _grids(numbers, expected, wrong, what, source),
     )
@@ -335,7 +340,7 @@ def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]
         return ()
     lead = tuple(np.argwhere(wrong)[0][:-2]) if wrong.any() else (0,) * max(expected.ndim - 2, 0)
     place = f"[{', '.join(map(str, lead))}]" if lead else ""
-    grids = []
+    grids, digits = [], DIGITS
     for title, values, marks in [
         (f"yours: {what}{place}", numbers, wrong),
         (f"{source}{place if source.startswith(what) else ''}", expected, np.zeros_like(wrong)),
@@ -346,10 +351,12 @@ def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]
         if max(page.shape) > _LARGEST_GRID:
             return ()
         same = marks.shape == values.shape
-        grids.append(
-            Grid(title, page, np.atleast_2d(marks[lead]) if same else np.zeros(page.shape, bool))
-        )
-    return tuple(grids)
+        marked = np.atleast_2d(marks[lead]) if same else np.zeros(page.shape, bool)
+        grids.append(Grid(title, page, marked))
+    if wrong.any():  # then they have the same shape
+        (one, other), marked = (grid.numbers for grid in grids), grids[0].wrong
+        digits = max(map(digits_apart, one[marked], other[marked]))
+    return tuple(dataclasses.replace(grid, digits=digits) for grid in grids)
 
 
 def _shape_of(array: np.ndarray) -> str:
