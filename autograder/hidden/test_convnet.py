@@ -233,6 +233,8 @@ def assert_kept(out, x, p, **tolerance):
     kept = mask_of(out, x) != 0
     share, sigma = kept.mean(), np.sqrt(p * (1 - p) / x.size)
     if abs(share - p) > 6 * sigma:
+        if 0 < share < 1:
+            assert_by_itself(kept)  # where one mask is for many, the share wanders
         raise WrongAnswer(
             f"p is the probability with which a number is kept. Here p = {p:.2f}, but "
             f"{100 * share:.0f}% of the {x.size} numbers of out are not 0."
@@ -245,7 +247,7 @@ def assert_kept(out, x, p, **tolerance):
 
 def assert_by_itself(out):
     """No two rows, columns or images are dropped alike."""
-    kept = out != 0
+    kept = np.asarray(out) != 0
     for axis in range(kept.ndim):
         slices = np.moveaxis(kept, axis, 0).reshape(kept.shape[axis], -1)
         if len(np.unique(slices, axis=0)) < len(slices):
