@@ -10,6 +10,7 @@ from autograder.diagnose import MISCONCEPTIONS
 from cnnlab import design
 from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
+from cnnlab.weights import load_weights
 
 ANSWERS = Answers("4_convnet")
 REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
@@ -362,6 +363,35 @@ def test_the_example_passes_once_its_weights_are_there(tmp_path, monkeypatch, ca
     shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
     check(as_written("design_net", REFERENCES["design_net"]))
     assert "8 of 8 lines" in capfd.readouterr().out
+
+
+def test_a_second_download_under_another_name_is_named(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path / "design_net(1).npz")
+    assert "there is design_net(1).npz. Only the name design_net.npz counts" in message(
+        "design_net", REFERENCES["design_net"]
+    )
+    shutil.copy("design_net(1).npz", design.FILE)
+    check(as_written("design_net", REFERENCES["design_net"]))
+    assert "design_net(1).npz lies here too" in capfd.readouterr().out
+
+
+def test_the_check_makes_two_nets_and_reads_the_file_once(tmp_path, monkeypatch):
+    made, read = [], []
+
+    def counted():
+        made.append(REFERENCES["design_net"]())
+        return made[-1]
+
+    def load(path, net):
+        read.append(net)
+        load_weights(path, net)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cnnlab.checks.designs.load_weights", load)
+    shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
+    check(as_written("design_net", counted))
+    assert len(made) == 2 and len(read) == 1  # the second: is it another one?
 
 
 @pytest.mark.parametrize(
