@@ -411,9 +411,9 @@ def test_without_torch_the_notebook_runs_until_the_function_is_needed(write, kit
     )
     first, goes_on, raised = said.splitlines()
     assert first == (
-        "conv_forward_naive, conv_backward_naive: not there, as yours is not written yet: it raises "
-        "NotImplementedError (2_conv_layers/conv_layers.ipynb). Its notebook belongs into a folder beside this one's; "
-        "or pip install torch."
+        "conv_forward_naive, conv_backward_naive: not there, as yours is not written yet: it "
+        "raises NotImplementedError (2_conv_layers/conv_layers.ipynb). Its notebook belongs into a "
+        "folder beside this one's; or pip install torch."
     )
     assert goes_on == "goes on"
     assert raised.startswith("conv_forward_naive is not there: yours is not written yet")
