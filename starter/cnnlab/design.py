@@ -35,6 +35,14 @@ def _statistics() -> tuple[np.ndarray, np.ndarray]:
     return data.channel_statistics(data.load("toys").X_train)
 
 
+def under_other_names() -> list[str]:
+    """Files here that look as if they were FILE, but are not: a browser calls a second download of
+    the same name design_net(1).npz, and nobody looks at that."""
+    path = Path(FILE)
+    found = path.parent.glob(f"{path.stem}*{path.suffix}")
+    return sorted(each.name for each in found if each.name != path.name)
+
+
 def validation_accuracy(net: Any) -> float:
     """How often a net is right on the toys' validation images, 0 to 1."""
     toys = data.load("toys")
@@ -56,6 +64,10 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
     Raises:
         WeightsError: the weights are too large or not finite, or the file cannot be written.
     """
+    if others := under_other_names():
+        print(
+            f"({' and '.join(others)} is not looked at: only {FILE} counts. Rename what you mean.)"
+        )
     reached, there = validation_accuracy(net), _reached_by_the_file(make)
     if there is not None and there > reached:
         print(
