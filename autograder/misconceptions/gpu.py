@@ -1,8 +1,8 @@
 """The typical bugs of assignment 5.
 
 Each function or class runs inside the student's kernel too, pasted there by its source: it may use
-what the notebook imports (np, torch, nn, F, time, cuda, TILE), ``reference``, and its arguments,
-nothing else. Its docstring is the hint. A wrong module is a subclass of the right one. A wrong CUDA
+what the notebook imports (np, torch, nn, F, time, cuda, TILE, PATCH), ``reference``, and its
+arguments, nothing else. Its docstring is the hint. A wrong module is a subclass of the right one. A wrong CUDA
 kernel stands on its own: a kernel calls no other.
 """
 
@@ -15,7 +15,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from autograder.diagnose import misconception
-from cnnlab.simulator import TILE, cuda, launch
+from cnnlab.simulator import PATCH, TILE, cuda
 from solutions import (
     cuda_convolution,
     cuda_pooling,
@@ -296,7 +296,8 @@ def pools_the_sequence_by_averages(
 def ends_with_a_softmax(
     input_dim=(3, 32, 32), num_filters=32, filter_size=7, hidden_dim=100, num_classes=10
 ):
-    """A softmax stands at the end. F.cross_entropy takes one itself: end with the last nn.Linear."""
+    """A softmax stands at the end. F.cross_entropy takes one itself: end with the last
+    nn.Linear."""
     model = reference.sequential_convnet(
         input_dim, num_filters, filter_size, hidden_dim, num_classes
     )
@@ -924,3 +925,603 @@ class adds_into_its_input(reference.ResidualBlock):
         shortcut = self.shortcut(x)
         shortcut += self.bn2(self.conv2(out))
         return F.relu(shortcut)
+
+
+# --- conv_kernel ----------------------------------------------------------------------------------
+
+
+@misconception("conv_kernel")
+def forgets_the_bounds_check(x, w, b, out, stride, pad):
+    """Threads beyond the edge of out write too: the grid comes in whole blocks, and has more
+    threads than there are outputs. On a device they would write into memory of somebody else's.
+    Return where column, row or plane is too large."""
+    column, row, plane = cuda.grid(3)
+    F = out.shape[1]
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride - pad + i, column * stride - pad + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_kernel")
+def takes_the_row_first(x, w, b, out, stride, pad):
+    """Row and column are swapped: cuda.grid(3) gives (x, y, z), and x runs along a row. So it is
+    column, row, plane = cuda.grid(3)."""
+    row, column, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride - pad + i, column * stride - pad + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_kernel")
+def lets_the_window_wrap_around(x, w, b, out, stride, pad):
+    """Where a window reaches beyond the top or the left edge, it met the pixels of the other side:
+    x[n, c, -1, s] is the last row. Leave products out where the row or the column is negative."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride - pad + i, column * stride - pad + j
+                if r < H and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_kernel")
+def forgets_to_pad(x, w, b, out, stride, pad):
+    """pad is not used: the window of output 0 begins at row -pad. Subtract pad from the row and
+    from the column."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride + i, column * stride + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_kernel")
+def forgets_to_stride(x, w, b, out, stride, pad):
+    """stride is not used: windows of neighbouring outputs are stride pixels apart."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row - pad + i, column - pad + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_kernel")
+def forgets_the_bias_of_the_kernel(x, w, b, out, stride, pad):
+    """The biases are missing: the outputs of filter f get b[f] added, once."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = 0 * b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride - pad + i, column * stride - pad + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_kernel")
+def adds_to_what_is_there(x, w, b, out, stride, pad):
+    """The sum begins with what is in out, which is anything: new memory on a device is not zero.
+    Add up in a number of your own, and write it at the end."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride - pad + i, column * stride - pad + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] += total
+
+
+@misconception("conv_kernel")
+def mixes_up_images_and_filters(x, w, b, out, stride, pad):
+    """The image and the filter of a plane are mixed up. plane = n * F + f, so n = plane // F and
+    f = plane % F."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * F:
+        return
+    n, f = plane % N, plane // F
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row * stride - pad + i, column * stride - pad + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+# --- conv_tiled_kernel ----------------------------------------------------------------------------
+
+
+@misconception("conv_tiled_kernel")
+def does_not_wait_for_the_patch(x, w, b, out, pad):
+    """The threads did not wait until the whole patch was there, and read what other threads had not
+    written yet. Put cuda.syncthreads() between loading and adding up."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def does_not_wait_until_the_patch_is_used(x, w, b, out, pad):
+    """Fast threads overwrote the patch with the next channel's, while slow ones still read it. Put
+    a second cuda.syncthreads() at the end of the loop over the channels."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def loads_no_halo(x, w, b, out, pad):
+    """Each thread loaded the pixel of its own place only: TILE x TILE of them. The windows at the
+    edge of the tile reach further: the patch has TILE + HH - 1 rows and TILE + WW - 1 columns."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE, TILE):
+            for j in range(across, TILE, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def loads_too_small_a_halo(x, w, b, out, pad):
+    """The patch is a row and a column too small: it has TILE + HH - 1 rows and TILE + WW - 1
+    columns."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 2, TILE):
+            for j in range(across, TILE + WW - 2, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def goes_home_early(x, w, b, out, pad):
+    """Threads beyond the edge of out returned at the beginning. So their part of the patch was
+    never loaded, and on a device the others wait for them in vain. Let them load and wait, and only
+    not write."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    if row >= H_out or column >= W_out:
+        return
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        for i in range(HH):
+            for j in range(WW):
+                total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def forgets_the_bounds_check_of_the_tile(x, w, b, out, pad):
+    """Threads beyond the edge of out write too. They have to load and to wait, but not to write:
+    ask whether row < H' and column < W'."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    F = out.shape[1]
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = True
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def leaves_the_patch_dirty(x, w, b, out, pad):
+    """Where the patch reaches beyond the image, nothing was written, and what was there before
+    stayed. Shared memory is not zero at first: write zeros."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def swaps_across_and_down(x, w, b, out, pad):
+    """Rows and columns of the patch are swapped when it is read. threadIdx.x counts along a row:
+    patch[down + i, across + j]."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across - pad, row - down - pad
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[across + i, down + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
+def forgets_the_pad_of_the_patch(x, w, b, out, pad):
+    """pad is not used: the patch of the first tile begins at row -pad and column -pad."""
+    patch = cuda.shared.array((PATCH, PATCH), x.dtype)
+    column, row, plane = cuda.grid(3)
+    across, down = cuda.threadIdx.x, cuda.threadIdx.y
+    _, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    n, f = plane // F, plane % F
+    left, top = column - across, row - down
+    inside = row < H_out and column < W_out
+    total = b[f]
+    for c in range(C):
+        for i in range(down, TILE + HH - 1, TILE):
+            for j in range(across, TILE + WW - 1, TILE):
+                r, s = top + i, left + j
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    patch[i, j] = x[n, c, r, s]
+                else:
+                    patch[i, j] = 0
+        cuda.syncthreads()
+        if inside:
+            for i in range(HH):
+                for j in range(WW):
+                    total += patch[down + i, across + j] * w[f, c, i, j]
+        cuda.syncthreads()
+    if inside:
+        out[n, f, row, column] = total
+
+
+# --- max_pool_kernel ------------------------------------------------------------------------------
+
+
+@misconception("max_pool_kernel")
+def forgets_the_bounds_check_of_pooling(x, out, size, stride):
+    """Threads beyond the edge of out write too: the grid comes in whole blocks. Return where
+    column, row or plane is too large."""
+    column, row, plane = cuda.grid(3)
+    C = out.shape[1]
+    n, c = plane // C, plane % C
+    top, left = row * stride, column * stride
+    best = x[n, c, top, left]
+    for i in range(size):
+        for j in range(size):
+            best = max(best, x[n, c, top + i, left + j])
+    out[n, c, row, column] = best
+
+
+@misconception("max_pool_kernel")
+def takes_the_row_of_pooling_first(x, out, size, stride):
+    """Row and column are swapped: cuda.grid(3) gives (x, y, z), and x runs along a row. So it is
+    column, row, plane = cuda.grid(3)."""
+    row, column, plane = cuda.grid(3)
+    N, C, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * C:
+        return
+    n, c = plane // C, plane % C
+    top, left = row * stride, column * stride
+    best = x[n, c, top, left]
+    for i in range(size):
+        for j in range(size):
+            best = max(best, x[n, c, top + i, left + j])
+    out[n, c, row, column] = best
+
+
+@misconception("max_pool_kernel")
+def begins_the_maximum_with_zero(x, out, size, stride):
+    """The maximum begins with 0: where all numbers of a window are negative, 0 wins. Begin with a
+    number of the window."""
+    column, row, plane = cuda.grid(3)
+    N, C, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * C:
+        return
+    n, c = plane // C, plane % C
+    top, left = row * stride, column * stride
+    best = 0 * x[n, c, top, left]
+    for i in range(size):
+        for j in range(size):
+            best = max(best, x[n, c, top + i, left + j])
+    out[n, c, row, column] = best
+
+
+@misconception("max_pool_kernel")
+def strides_by_the_size(x, out, size, stride):
+    """stride is not used: the windows stand size pixels apart. They may overlap, or leave gaps."""
+    column, row, plane = cuda.grid(3)
+    N, C, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * C:
+        return
+    n, c = plane // C, plane % C
+    top, left = row * size, column * size
+    best = x[n, c, top, left]
+    for i in range(size):
+        for j in range(size):
+            best = max(best, x[n, c, top + i, left + j])
+    out[n, c, row, column] = best
+
+
+@misconception("max_pool_kernel")
+def looks_at_too_small_a_window(x, out, size, stride):
+    """The last row and the last column of the window are left out: range(size) ends before size
+    already."""
+    column, row, plane = cuda.grid(3)
+    N, C, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * C:
+        return
+    n, c = plane // C, plane % C
+    top, left = row * stride, column * stride
+    best = x[n, c, top, left]
+    for i in range(size - 1):
+        for j in range(size - 1):
+            best = max(best, x[n, c, top + i, left + j])
+    out[n, c, row, column] = best
+
+
+@misconception("max_pool_kernel")
+def pools_one_channel_for_all(x, out, size, stride):
+    """Every channel got the maximum of channel 0. plane = n * C + c, so n = plane // C and
+    c = plane % C."""
+    column, row, plane = cuda.grid(3)
+    N, C, H_out, W_out = out.shape
+    if column >= W_out or row >= H_out or plane >= N * C:
+        return
+    n, c = plane // C, plane % C
+    top, left = row * stride, column * stride
+    best = x[n, 0, top, left]
+    for i in range(size):
+        for j in range(size):
+            best = max(best, x[n, 0, top + i, left + j])
+    out[n, c, row, column] = best
+
+
+# --- conv_on_device -------------------------------------------------------------------------------
+
+
+@misconception("conv_on_device")
+def rounds_the_blocks_down(x, w, b, stride=1, pad=0):
+    """The blocks cover out only where its sizes are multiples of the block's: the rest was never
+    written. Round up: (W_out + TILE - 1) // TILE."""
+    N, _, H, W = x.shape
+    F, _, HH, WW = w.shape
+    H_out, W_out = 1 + (H + 2 * pad - HH) // stride, 1 + (W + 2 * pad - WW) // stride
+    out = cuda.to_device(np.full((N, F, H_out, W_out), np.nan, x.dtype))
+    blocks = (max(1, W_out // TILE), max(1, H_out // TILE), N * F)
+    arrays = [cuda.to_device(array) for array in (x, w, b)]
+    cuda.jit(reference.conv_kernel)[blocks, (TILE, TILE, 1)](*arrays, out, stride, pad)
+    return out.copy_to_host()
+
+
+@misconception("conv_on_device")
+def fetches_nothing_back(x, w, b, stride=1, pad=0):
+    """The kernel wrote into the device's copy, and what came back is the array of the host, as it
+    was. Fetch the result: out_device.copy_to_host()."""
+    return np.zeros_like(reference.conv_on_device(x, w, b, stride, pad))
+
+
+@misconception("conv_on_device")
+def forgets_stride_and_pad(x, w, b, stride=1, pad=0):
+    """The size of out is that of stride 1 without padding: 1 + (H + 2 * pad - HH) // stride."""
+    return reference.conv_on_device(x, w, b)
+
+
+@misconception("conv_on_device")
+def covers_one_plane_only(x, w, b, stride=1, pad=0):
+    """Only the first plane was written: the grid's third axis needs a block for each image and
+    filter, N * F."""
+    N, _, H, W = x.shape
+    F, _, HH, WW = w.shape
+    H_out, W_out = 1 + (H + 2 * pad - HH) // stride, 1 + (W + 2 * pad - WW) // stride
+    out = cuda.to_device(np.full((N, F, H_out, W_out), np.nan, x.dtype))
+    blocks = ((W_out + TILE - 1) // TILE, (H_out + TILE - 1) // TILE, 1)
+    arrays = [cuda.to_device(array) for array in (x, w, b)]
+    cuda.jit(reference.conv_kernel)[blocks, (TILE, TILE, 1)](*arrays, out, stride, pad)
+    return out.copy_to_host()
