@@ -74,6 +74,12 @@ PICTURES = {
     "roofline": lambda: plots.roofline(
         8e9, 1e10, {"1x1": (0.2, 1e9), "5x5, 3 to 10 (lecture)": (50.0, 6e9)}
     ),
+    "roofline, in pairs": lambda: plots.roofline(
+        8e9,
+        1e10,
+        {f"{k}, batch {n}": (k * n**0.1, 1e9 * k * n**0.1) for k in (1, 3, 7) for n in (1, 128)},
+        pairs=True,
+    ),
     "regions": lambda: plots.regions(
         {"left": lambda p: (p[:, 0] > 0).astype(int), "all 2": lambda p: np.full(len(p), 2)},
         NUMBERS.standard_normal((30, 2)),
@@ -337,6 +343,16 @@ def test_each_filter_sees_its_own_group(shown):
     plots.groups({"a": (4, 4, 2), "b": (4, 8, 4)})
     lines = [line for line in shown[0].axes[0].lines if len(line.get_xdata()) == 2]
     assert len(lines) == 4 * 2 + 8 * 1
+
+
+def test_a_pair_of_points_under_the_roof_shares_its_colour_and_mark(shown):
+    plots.roofline(
+        8e9, 1e10, {"a1": (1, 1e9), "a2": (1, 2e9), "b1": (3, 3e9), "b2": (3, 1e9)}, True
+    )
+    points = shown[0].axes[0].lines[-4:]
+    looks = [(p.get_color(), p.get_marker()) for p in points]
+    assert looks[0] == looks[1] != looks[2] == looks[3]
+    assert [p.get_fillstyle() for p in points] == ["none", "full"] * 2
 
 
 def test_minus_zero_is_written_as_zero(shown):
