@@ -10,6 +10,7 @@ Started as a script with the limits as JSON in its first argument.
 
 from __future__ import annotations
 
+import importlib
 import json
 import linecache
 import os
@@ -19,7 +20,8 @@ import sys
 import traceback
 
 import numpy  # noqa: F401 (now, so that no cell pays for it)
-import wire  # beside this file
+import tensors  # beside this file
+import wire  # this too
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
@@ -73,7 +75,12 @@ class GraderKernel(IPythonKernel):
                 value = getattr(value, key) if step == "attr" else value[key]
             return value
 
-        request = wire.loads(frames, resolve)
+        def tensor(value: object) -> wire.Tensor | None:
+            if not tensors.is_tensor(value):
+                return None
+            return wire.Tensor(*tensors.to_array(value, self.largest_message))
+
+        request = wire.loads(frames, resolve, tensor=_to_torch)
         depth = wire.SHALLOW
         match request["op"]:
             case "call":
@@ -84,8 +91,7 @@ class GraderKernel(IPythonKernel):
                     target = self.shell.user_ns[target]
                 value = results[request["number"]] = target(*request["args"], **request["kwargs"])
             case "put":
-                boxed = Boxed(request["value"])  # a plain array too is to stay here
-                return wire.dumps({"value": boxed}, lambda box: keep(box.value))
+                value = Boxed(request["value"])  # a plain array too is to stay here
             case "get":
                 value, depth = request["of"], wire.MAX_DEPTH
             case "item":
@@ -94,17 +100,39 @@ class GraderKernel(IPythonKernel):
                 value = getattr(request["of"], request["key"])
             case "assign":
                 value = setattr(request["of"], request["key"], request["value"])
+            case "library":
+                value = Boxed(importlib.import_module(request["name"]))
+            case "find":
+                if request["name"] not in self.shell.user_ns:
+                    return wire.dumps({"missing": request["name"]})
+                value = Boxed(self.shell.user_ns[request["name"]])
+            case "state":
+                value = tensors.state(request["of"])
+            case "set_state":
+                value = tensors.set_state(request["of"], request["value"])
             case "load_weights":
-                from cnnlab.weights import load_weights
-
-                value = load_weights(request["key"], request["of"])
+                value = _load_weights(request["key"], request["of"])
             case "len":
                 value = len(request["of"])
             case "forget":
                 kept.clear()
                 results.clear()
                 value = None
-        return wire.dumps({"value": value}, keep, depth + 1)
+        if type(value) is Boxed:
+            return wire.dumps({"value": value}, lambda box: keep(box.value))
+        return wire.dumps({"value": value}, keep, depth + 1, tensor)
+
+
+def _to_torch(came: wire.Tensor) -> object:
+    return tensors.from_array(came.array, came.grad)
+
+
+def _load_weights(file: str, net: object) -> None:
+    if tensors.is_module(net):
+        from cnnlab.torch_weights import load_weights
+    else:
+        from cnnlab.weights import load_weights
+    load_weights(file, net)
 
 
 def _describe(error: BaseException) -> dict:
@@ -133,16 +161,21 @@ class Boxed:
 
 
 class NotHere:
-    """Says, for a package that this assignment does without, that it is not there."""
+    """Says, for a package that this assignment does without, that it is not there.
 
-    def __init__(self, names: list[str]):
+    ``uses``: the packages that it is about, besides NumPy.
+    """
+
+    def __init__(self, names: list[str], uses: list[str] = ()):
         self.names = set(names)
+        *most, last = ["NumPy", *uses]
+        self.allowed = f"{', '.join(most)} and {last}" if most else last
 
     def find_spec(self, name: str, path=None, target=None):
         if name.partition(".")[0] in self.names:
             raise ModuleNotFoundError(
                 f"No module named {name!r} while grading: this assignment is about doing it "
-                "with NumPy alone.",
+                f"with {self.allowed} alone.",
                 name=name,
             )
         return None
@@ -174,7 +207,7 @@ def main() -> None:
     sys.path.pop(0)  # this script's folder; IPython puts "" there, the current one
     _set_limits(limits)
     GraderKernel.largest_message = limits["message"]
-    sys.meta_path.insert(0, NotHere(limits["without"]))
+    sys.meta_path.insert(0, NotHere(limits["without"], limits["uses"]))
     if limits["layers"]:
         supplied.install(limits["layers"])
     # Only now into the student's folder: a file there that is called json.py may trouble the

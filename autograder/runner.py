@@ -61,7 +61,8 @@ def grade(
 ) -> Graded:
     """Grade one submission. Raises GraderError only for what is not the submission's doing."""
     load_misconceptions(assignment.misconceptions)
-    walk = _Walk(submission, assignment, limits or Limits(), sandboxed)
+    limits = (limits or Limits()).using(assignment.uses)
+    walk = _Walk(submission, assignment, limits, sandboxed)
     seed = seed_of(submission.digest()) if seed is None else seed
     start = time.monotonic()
     try:

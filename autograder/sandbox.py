@@ -38,7 +38,7 @@ from .limits import Limits
 from .questions import PROJECT
 
 SCRATCH = "cnnlab-scratch-"  # how the names of our temporary folders begin
-BRIDGE_FILES = ("bridge.py", "supplied.py", "wire.py")
+BRIDGE_FILES = ("bridge.py", "supplied.py", "tensors.py", "wire.py")
 SETTINGS = (  # in /proc
     *("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "dynamic_debug"),
     "pressure",
@@ -69,6 +69,7 @@ def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool, door: Door | N
             "message": limits.message,
             "cpu_seconds": int(limits.notebook_seconds),
             "without": limits.without,
+            "uses": limits.uses,
             "layers": None
             if door is None
             else {"socket": str(door.socket), "names": door.names, "message": limits.message},
@@ -318,9 +319,9 @@ def _disk(folder: str, limits: Limits) -> list[str]:
     return ["--size", str(limits.disk), "--tmpfs", folder]
 
 
-def environment_of(home: Path) -> dict[str, str]:
+def environment_of(home: Path, limits: Limits) -> dict[str, str]:
     """All that the environment in a sandbox holds: nothing of the grader's own gets in."""
-    return {
+    environment = {
         "PATH": f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin",
         "HOME": str(home),
         "TMPDIR": "/tmp",
@@ -337,6 +338,12 @@ def environment_of(home: Path) -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+    if limits.uses:
+        # packages are read-only here
+        environment["NUMBA_CACHE_DIR"] = str(home / "numba")
+        # kernels run in numba's simulator, and nothing looks for a device
+        environment |= {"NUMBA_ENABLE_CUDASIM": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return environment
 
 
 def _bubblewrap() -> str:
@@ -447,7 +454,7 @@ class SandboxProvisioner(LocalProvisioner):
         manager, scratch = self.parent, self.parent.scratch
         kwargs = await super().pre_launch(**kwargs)
         work, home = scratch.inside(manager.sandboxed)
-        environment = environment_of(home)
+        environment = environment_of(home, manager.limits)
         if manager.sandboxed:
             readable = [scratch.bridge, scratch.seed]
             readable += [] if manager.door is None else [manager.door.socket.parent]
