@@ -32,6 +32,8 @@ def max_pool_kernel(x, out, size, stride):
     best = x[n, c, top, left]
     for i in range(size):
         for j in range(size):
-            best = max(best, x[n, c, top + i, left + j])
+            value = x[n, c, top + i, left + j]
+            if value > best:
+                best = value
     out[n, c, row, column] = best
     ### END SOLUTION
