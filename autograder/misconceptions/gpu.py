@@ -2,8 +2,8 @@
 
 Each function or class runs inside the student's kernel too, pasted there by its source: it may use
 what the notebook imports (np, torch, nn, F, time, cuda, TILE, PATCH), ``reference``, and its
-arguments, nothing else. Its docstring is the hint. A wrong module is a subclass of the right one. A wrong CUDA
-kernel stands on its own: a kernel calls no other.
+arguments, nothing else. Its docstring is the hint. A wrong module is a subclass of the right one. A
+wrong CUDA kernel stands on its own: a kernel calls no other.
 """
 
 import time
