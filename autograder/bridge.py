@@ -191,7 +191,8 @@ def _set_limits(limits: dict) -> None:
     cap(resource.RLIMIT_CORE, 0)
     # what is written to, not the address space: of that, threads reserve much and use little
     cap(resource.RLIMIT_DATA, limits["memory"])
-    cap(resource.RLIMIT_AS, limits["memory"] + RESERVED)
+    if limits["reserve"]:
+        cap(resource.RLIMIT_AS, limits["memory"] + RESERVED)
     cap(resource.RLIMIT_FSIZE, limits["file_size"])
     cap(resource.RLIMIT_NPROC, limits["processes"])
     cap(resource.RLIMIT_NOFILE, limits["open_files"])

@@ -34,6 +34,7 @@ WITHOUT = (
     "autograder",
 )
 OURS = ("solutions", "autograder")  # of those: the answers, which no assignment can use
+DEVICE_CHOICES = AUTO, CUDA, NO_DEVICE = "auto", "cuda", "none"  # auto: what the grader finds
 PER_QUESTION = ("call_seconds", "test_seconds", "memory", "tasks")
 
 
@@ -56,6 +57,7 @@ class Limits:
     stops: int = 2  # a function that hung or crashed so often is not called again
     without: tuple[str, ...] = field(default=WITHOUT)
     uses: tuple[str, ...] = ()  # packages that the assignment is about, besides NumPy
+    device: str = AUTO  # whether an assignment that uses packages may use the CUDA device
 
     def but(self, changes: Mapping[str, float | str]) -> Limits:
         """These limits with some of them changed: {"memory": "4GB", "cell_seconds": 60}."""
@@ -66,6 +68,18 @@ class Limits:
         packages = tuple(packages)
         without = tuple(name for name in self.without if name not in packages)
         return replace(self, without=without, uses=packages)
+
+    def on(self, device: str) -> Limits:
+        """These limits with that device: auto, cuda or none. Raises BadLimit."""
+        if device not in DEVICE_CHOICES:
+            raise BadLimit(
+                f"The device is auto (what this grader has), cuda or none, not {device!r}."
+            )
+        return replace(self, device=device)
+
+    @property
+    def has_cuda(self) -> bool:
+        return bool(self.uses) and self.device == CUDA
 
     def explain(self, ename: str, evalue: str) -> str:
         """Which limit an exception of the student's code ran into, to be put behind its text."""

@@ -31,7 +31,7 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 
-from . import seccomp
+from . import devices, seccomp
 from .errors import NoSandbox
 from .files import held_folder, left_over
 from .limits import Limits
@@ -63,6 +63,8 @@ def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool, door: Door | N
             "work": str(work),
             "home": str(home),
             "memory": limits.memory,
+            # a driver reserves as many addresses as all devices have memory, and more
+            "reserve": not limits.has_cuda,
             "file_size": limits.disk,
             "processes": 2 * limits.tasks,
             "open_files": OPEN_FILES,
@@ -300,6 +302,7 @@ def bubblewrap_command(
         # a map of it is memory that no process has, as are the ones that seccomp forbids
         *("--ro-bind", os.devnull, "/dev/zero"),
         *_disk("/dev/shm", limits),
+        *_device(limits),
         "--remount-ro",
         "/dev",
     ]
@@ -339,11 +342,20 @@ def environment_of(home: Path, limits: Limits) -> dict[str, str]:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     if limits.uses:
-        # packages are read-only here
+        # beside the packages, which are read-only here, it could not write
         environment["NUMBA_CACHE_DIR"] = str(home / "numba")
+    if limits.uses and not limits.has_cuda:
         # kernels run in numba's simulator, and nothing looks for a device
         environment |= {"NUMBA_ENABLE_CUDASIM": "1", "CUDA_VISIBLE_DEVICES": ""}
     return environment
+
+
+def _device(limits: Limits) -> list[str]:
+    """The CUDA device with its driver, for an assignment that may use it."""
+    if not limits.has_cuda:
+        return []
+    nodes = [word for node in devices.nodes() for word in ("--dev-bind-try", node, node)]
+    return nodes + [word for folder in devices.folders() for word in _bind(folder)]
 
 
 def _bubblewrap() -> str:
