@@ -11,7 +11,7 @@ import torch
 
 from autograder.compare import assert_close, assert_equal_int, unpack
 from autograder.errors import StudentRaised, WrongAnswer
-from autograder.hidden import kernels, nets, torch_nets
+from autograder.hidden import accuracies, kernels, nets, torch_nets
 from autograder.hidden.inputs import SINGLE, assert_unchanged
 from autograder.hidden.torch_nets import (
     CLASSES,
@@ -34,6 +34,7 @@ from autograder.hidden.torch_nets import (
 )
 from autograder.questions import question
 from autograder.wire import Tensor
+from cnnlab import design
 from cnnlab.architectures import conv, fc, max_pool
 from cnnlab.checks.probes import gradients
 from solutions import module_cost, network_cost, residual_network, torch_training
@@ -776,6 +777,17 @@ class TestResidualBlock:
             expected = right(torch.from_numpy(x)).numpy()
         assert_tensor(block(held), expected, "out")
         assert_left_alone(student, {"x": held}, {"x": x})
+
+
+# --- the design question --------------------------------------------------------------------------
+
+
+@question("design_resnet", points=6, limits={"call_seconds": 20, "test_seconds": 90})
+class TestDesignResnet:
+    @pytest.mark.parametrize("least", design.RESNET_LINES, ids="at least {:.2f}".format)
+    def test_accuracy(self, student, rng, least):
+        """the accuracy on new pictures, with the weights that were handed in"""
+        accuracies.assert_reaches(student, rng, least, accuracies.RESNET)
 
 
 # --- kernels --------------------------------------------------------------------------------------
