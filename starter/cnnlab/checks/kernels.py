@@ -113,7 +113,10 @@ def _(f):
 def _(f):
     x = _image(2, 3)
     came = _convolved(f, (2, 2, 1), x, np.ones((1, 1, 3, 3)), np.zeros(1), (1, 1, 2, 3), 1, 1)
-    cause = "leave out products where the row or the column is below 0, or too large."
+    cause = (
+        "the window begins pad rows above and pad columns to the left; leave out products where "
+        "the row or the column is below 0, or too large."
+    )
     known = [
         (
             _wrapped(x),
@@ -274,7 +277,10 @@ def _on_device(f: Any, expected: np.ndarray, what: str, cause: str, *args: Any) 
         came = f(*args)
     if came is not None and not isinstance(came, np.ndarray):
         cause = "copy_to_host() brings the device's array back as one of NumPy's."
-        raise CheckFailed(f"out is of type {type(came).__name__}", "expected: an array", cause)
+        raise CheckFailed(f"out is of type {type(came).__name__}", "an array", cause)
+    if came is not None and came.shape == expected.shape and not np.isfinite(came).all():
+        many = f"{int((~np.isfinite(came)).sum())} of {came.size} numbers of out were never written"
+        raise CheckFailed(many, "a number everywhere", cause)
     array(came, expected, what, cause, known=[(0 * expected, "nothing came back from the device.")])
 
 

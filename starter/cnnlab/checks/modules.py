@@ -155,7 +155,7 @@ def _(f):
         try:
             came = tensors.numbers(_block(f, *args)(torch.zeros(shape)), what)
         except RuntimeError as error:
-            cause = "the stride stands in conv1 and in the shortcut; the 3x3 have padding=1."
+            cause = "add self.shortcut(x); it has conv1's stride; the 3x3 have padding=1."
             raise CheckFailed(f"{what}: RuntimeError: {error}", f"shape {right}", cause) from error
         if came.shape != right:
             cause = "conv1 and the shortcut have the stride; the 3x3 convolutions have padding=1."
@@ -169,7 +169,8 @@ def _by_hand(f: Any, stride: int = 1) -> Any:
     one = np.zeros((1, 1, 3, 3))
     one[0, 0, 1, 1] = 1
     values = {"conv1.weight": one, "conv2.weight": -one, "bn1.bias": [1.0], "bn2.bias": [2.0]}
-    if stride > 1:
+    if stride > 1:  # conv2 takes the number to the left
+        values["conv2.weight"] = np.roll(-one, -1, axis=3)
         values["shortcut.0.weight"] = np.full((1, 1, 1, 1), 10.0)
     for name, layer in block.named_modules():
         if hasattr(layer, "eps"):
@@ -205,18 +206,21 @@ def _(f):
     )
 
 
-@step("ResidualBlock", "by hand: stride 2, and a shortcut that multiplies by 10")
+@step(
+    "ResidualBlock",
+    "by hand: stride 2; conv2 takes the number to the left; the shortcut is 10 times x",
+)
 def _(f):
     import torch
 
     x = np.arange(1.0, 13).reshape(1, 1, 3, 4)
     tensors.tensor(
         _by_hand(f, 2)(torch.tensor(x)),
-        [[[[10, 28], [82, 100]]]],
+        [[[[12, 30], [92, 102]]]],
         "out",
-        "the places 1, 3, 9, 11 of x: plus 1, turned, plus 2: (0, −2, −8, −10); the shortcut adds "
-        "10, 30, 90, 110.",
-        known=[([[[[1, 1], [1, 1]]]], "x itself is added: call self.shortcut(x).")],
+        "conv1 takes 1 and 3 of the first row; plus 1: 2 and 4. What is to the left of them is "
+        "0 and 2; turned, plus 2: 2 and 0. The shortcut adds 10 and 30.",
+        known=[([[[[12, 29], [92, 101]]]], "the stride stands in conv2: it belongs to conv1.")],
         inputs={"x[0, 0]": x[0, 0]},
     )
 
@@ -226,6 +230,7 @@ def _(f):
     import torch
 
     block = _by_hand(f).train()
+    block.bn1.eps = block.bn2.eps = 1e-5  # in training PyTorch wants one
     block(torch.tensor(_X))
     for name, right in (("bn1", -0.05), ("bn2", -0.1075)):
         came = float(getattr(block, name).running_mean[0])

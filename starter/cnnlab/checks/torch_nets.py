@@ -58,8 +58,9 @@ def _state(params: dict[str, Any], layers: tuple[str, ...]) -> dict[str, np.ndar
 
 def _scores_are_right(scores: Any) -> None:
     """``scores(image, params)`` on the numbers that can be worked out by hand."""
+    cause = "the padding is (filter_size − 1) / 2: of a filter of 1×1, none; then a 2×2 pooling."
     tensors.tensor(
-        scores(_IMAGE, _HAND),
+        _attempt(scores, _IMAGE, _HAND, cause),
         [[5, -10]],
         "scores",
         "2x − 1, the largest is 5; times (1, −1), plus (0, 1): (5, −4); ReLU: (5, 0); times W3: "
@@ -83,15 +84,21 @@ def _scores_are_right(scores: Any) -> None:
     )
 
 
+def _attempt(scores: Any, X: np.ndarray, params: dict, cause: str) -> Any:
+    try:
+        return scores(X, params)
+    except RuntimeError as error:
+        if "cannot be multiplied" in str(error):
+            cause += " And W2 and W3 are (inputs, outputs), where F.linear wants them transposed."
+        raise CheckFailed(f"RuntimeError: {error}", "scores", cause) from error
+
+
 def _padding_is_right(scores: Any) -> None:
     cause = (
         "with one row of zeros around it, the filter moves the image down and right: 0 0 0 0 over "
         "0 1 2 3; the pooling takes (1, 3). The padding is (filter_size − 1) / 2."
     )
-    try:
-        came = scores(_WIDE, _MOVES)
-    except RuntimeError as error:
-        raise CheckFailed(f"RuntimeError: {error}", "scores (1, 3)", cause) from error
+    came = _attempt(scores, _WIDE, _MOVES, cause)
     tensors.tensor(came, [[1, 3]], "scores", cause, inputs={"x[0, 0]": _WIDE[0, 0]})
 
 
