@@ -30,7 +30,7 @@ def one_thread():
 
 
 def as_written(question, answer, **others):
-    """As a notebook's function. A kernel is not wrapped: the simulator finds cuda in its globals."""
+    """As in a notebook. A kernel is not wrapped: the simulator looks for cuda in its globals."""
     if question in KERNELS and isinstance(answer, types.FunctionType):
         return types.FunctionType(answer.__code__, answer.__globals__, question)
     return ANSWERS.as_written(question, answer, **others)
@@ -212,7 +212,8 @@ def a_module_without_a_sequence(**sizes):
 
 def replaces_parameters(params, model):
     REFERENCES["copy_weights"](params, model)
-    model[0].weight = nn.Parameter(model[0].weight.detach().clone())
+    convolution = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
+    convolution.weight = nn.Parameter(convolution.weight.detach().clone())
 
 
 def goes_double(params, model):
@@ -338,7 +339,7 @@ def writes_into_x(x, w, b, out, stride, pad):
         ("train_epoch", climbs, "up the gradient"),
         ("evaluate", evaluates_in_eval_mode_for_good, "put it back"),
         ("evaluate", records_the_forward_pass, "torch.no_grad()"),
-        ("ResidualBlock", HasBiases, "without a bias"),
+        ("ResidualBlock", HasBiases, "bias=False"),
         ("ResidualBlock", NeverLearnsItsSecondAverages, "bn2.running_mean"),
         ("conv_kernel", writes_into_x, "x was changed"),
     ],

@@ -98,6 +98,8 @@ def shapes_are(model: Any, shapes: Mapping[str, tuple], cause: str) -> None:
             "the names come from the attributes: self.conv = nn.Conv2d(...) makes conv.weight and "
             "conv.bias. Layers in a plain list are not found, and do not learn."
         )
+        if any(name.endswith("bias") for name in more):
+            why = "bias=False makes a layer without a bias. And " + why
         raise CheckFailed(f"the weights are: {'; '.join(words)}", ", ".join(shapes), why)
     for name, shape in shapes.items():
         if came[name] != shape:
