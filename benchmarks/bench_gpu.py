@@ -157,7 +157,6 @@ class Training:
         # float16 takes small gradients for 0, so they are made larger; bfloat16 has float32's range
         scaled = plan.precision is torch.float16
         self.scaler = torch.amp.GradScaler(where.type, enabled=scaled)
-        self.side = None  # of the images, where they are made smaller
 
     def in_precision(self) -> AbstractContextManager:
         mixed = self.plan.precision is not torch.float32
@@ -165,15 +164,14 @@ class Training:
         return torch.autocast(self.where.type, dtype, enabled=mixed)
 
     def scores(self, x: torch.Tensor) -> torch.Tensor:
-        if self.side:
-            x = F.interpolate(x, size=self.side, mode="bilinear", antialias=True)
         with self.in_precision():
             return self.net(x.contiguous(memory_format=self.layout)).float()
 
     def step(self, x: torch.Tensor, y: torch.Tensor, done: float) -> torch.Tensor:
         for group in self.sgd.param_groups:
             group["lr"] = self.plan.rate * SCHEDULE(done)
-        self.side = SMALL if done < SMALL_UNTIL else None
+        if done < SMALL_UNTIL:
+            x = F.interpolate(x, size=SMALL, mode="bilinear", antialias=True)
         self.sgd.zero_grad()
         loss = F.cross_entropy(self.scores(x), y, label_smoothing=SMOOTHING)
         self.scaler.scale(loss).backward()
@@ -182,9 +180,9 @@ class Training:
         return loss.detach()
 
     def accuracy(self, images: Images, mirrored: bool = False) -> float:
-        """How often it is right, on images of the size that it learns from at the time.
+        """How often it is right; mirrored: by the mean of an image's and its mirror image's scores.
 
-        mirrored: by the mean of an image's and its mirror image's scores.
+        Always on whole images: little is to be expected while it learns from smaller ones.
         """
         self.net.eval()
         right = torch.zeros((), dtype=torch.int64, device=self.where)
@@ -241,15 +239,13 @@ def measure_cifar(cifar: data.Dataset, plan: Plan, options: argparse.Namespace) 
             "epoch": steps * plan.batch / len(images),
             "seconds": clock.seconds(),
             "loss": float(torch.stack(losses).mean()),
-            "side": training.side or 32,
             "test": training.accuracy(test),
             "load": os.getloadavg()[0],
         }
         rows.append(row)
         print(
             f"epoch {row['epoch']:4.1f}: {row['seconds']:6.1f} s, loss {row['loss']:.3f}, "
-            f"test {row['test']:.4f} on {row['side']} x {row['side']} pixels, "
-            f"load {row['load']:.1f}",
+            f"test {row['test']:.4f}, load {row['load']:.1f}",
             flush=True,
         )
     result = {
