@@ -19,6 +19,7 @@ from cnnlab.simulator import PATCH, TILE, cuda
 from solutions import (
     cuda_convolution,
     cuda_pooling,
+    design_resnet,
     honest_timing,
     module_cost,
     residual_network,
@@ -38,6 +39,7 @@ reference = SimpleNamespace(
     train_epoch=torch_training.train_epoch,
     evaluate=torch_training.evaluate,
     ResidualBlock=residual_network.ResidualBlock,
+    design_resnet=design_resnet.design_resnet,
     conv_kernel=cuda_convolution.conv_kernel,
     conv_tiled_kernel=cuda_convolution.conv_tiled_kernel,
     max_pool_kernel=cuda_pooling.max_pool_kernel,
@@ -925,6 +927,33 @@ class adds_into_its_input(reference.ResidualBlock):
         shortcut = self.shortcut(x)
         shortcut += self.bn2(self.conv2(out))
         return F.relu(shortcut)
+
+
+# --- design_resnet --------------------------------------------------------------------------------
+
+
+@misconception("design_resnet")
+def returns_no_module():
+    """The module is made, but not returned: end with return model."""
+    reference.design_resnet()
+
+
+@misconception("design_resnet")
+def returns_its_state():
+    """The dict of weights comes back. Return the module itself: the grader loads the weights."""
+    return reference.design_resnet().state_dict()
+
+
+@misconception("design_resnet")
+def returns_layers_in_a_list():
+    """A list of layers comes back. Make one module of them: nn.Sequential(*layers)."""
+    return list(reference.design_resnet())
+
+
+@misconception("design_resnet")
+def returns_the_name_of_a_file():
+    """The name of the file comes back. Return the module: the grader finds the file by itself."""
+    return "design_resnet.npz"
 
 
 # --- conv_kernel ----------------------------------------------------------------------------------

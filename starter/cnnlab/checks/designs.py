@@ -1,4 +1,4 @@
-"""The steps for the design question: a net for toys, its file of weights, what it reaches."""
+"""The steps for the design questions: a net for toys, its file of weights, what it reaches."""
 
 from __future__ import annotations
 
@@ -60,16 +60,78 @@ def _(f):
 def _(f):
     net = _made(f)
     load_weights(design.FILE, net)
-    reached = design.validation_accuracy(net)
-    lines = sum(reached >= line for line in design.LINES)
+    _tell_lines(design.validation_accuracy(net), design.LINES)
+
+
+def _tell_lines(reached, all_lines):
+    lines = sum(reached >= line for line in all_lines)
     warnings.warn(
-        f"{reached:.3f} on the validation images: {lines} of {len(design.LINES)} lines. The grader "
+        f"{reached:.3f} on the validation images: {lines} of {len(all_lines)} lines. The grader "
         "measures on new pictures, which can be a little less.",
-        stacklevel=1,
+        stacklevel=2,
     )
     if not lines:
         raise CheckFailed(
             f"accuracy {reached:.3f}",
-            f"at least {design.LINES[0]:.2f}",
+            f"at least {all_lines[0]:.2f}",
             "the net was trained with other inputs than design.prepared makes, or hardly.",
         )
+
+
+# -- the same for a torch module -------------------------------------------------------------------
+
+
+def _module(f):
+    net = f()
+    if isinstance(net, type):
+        raise CheckFailed("a class", "a module", "are the brackets of a call missing?")
+    if not design.is_module(net):
+        cause = "a missing return." if net is None else "return the module itself, nothing else."
+        raise CheckFailed(f"{net!r:.60}", "an nn.Module", cause)
+    return net
+
+
+@step("design_resnet", "a module for images of 3 × 32 × 32 and ten classes")
+def _(f):
+    import torch
+
+    net = _module(f).eval()
+    with torch.no_grad():
+        scores = net(torch.tensor(design.prepared(data.load("toys").X_val[:5])))
+    if not isinstance(scores, torch.Tensor):
+        cause = "the scores alone are the result of forward."
+        raise CheckFailed(f"{type(scores).__name__} for 5 images", "a tensor of scores", cause)
+    if tuple(scores.shape) != (5, 10):
+        cause = "nn.Flatten() comes before the last nn.Linear, and that has 10 outputs."
+        raise CheckFailed(f"scores of shape {tuple(scores.shape)} for 5 images", "(5, 10)", cause)
+
+
+@step("design_resnet", "a new module each time")
+def _(f):
+    if _module(f) is _module(f):
+        cause = "make the module inside the function: return nn.Sequential(...)."
+        raise CheckFailed("the same module twice", "a new one each time", cause)
+
+
+@step("design_resnet", "the weights fit the module and can be used, once they are saved")
+def _(f):
+    if not Path(design.RESNET_FILE).exists():
+        raise CheckFailed(
+            f"no {design.RESNET_FILE} in {Path.cwd()}",
+            "a file with the trained module's weights, which you hand in too",
+            "it is not trained yet, or not saved: run the two cells above. Or the file has another "
+            "name, or lies in another folder.",
+        )
+    try:
+        design.load(_module(f))
+    except WeightsError as error:
+        cause = "save the weights again after each change of the module."
+        wanted = f"a {design.RESNET_FILE} that belongs to this module"
+        raise CheckFailed(str(error), wanted, cause) from None
+
+
+@step("design_resnet", "the accuracy on the validation images")
+def _(f):
+    net = _module(f)
+    design.load(net)
+    _tell_lines(design.validation_accuracy(net), design.RESNET_LINES)
