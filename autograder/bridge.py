@@ -10,6 +10,7 @@ Started as a script with the limits as JSON in its first argument.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import linecache
@@ -17,6 +18,7 @@ import os
 import resource
 import shutil
 import sys
+import threading
 import traceback
 
 import numpy  # noqa: F401 (now, so that no cell pays for it)
@@ -28,6 +30,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 
 NICE = 10  # after the grader, which watches
 RESERVED = 4 << 30  # bytes of address space beyond what may be used
+THREAD_STACK = 1 << 20  # bytes
 MAX_MESSAGE = 2000  # characters of an exception's text
 
 
@@ -199,6 +202,16 @@ def _set_limits(limits: dict) -> None:
     cap(resource.RLIMIT_CPU, limits["cpu_seconds"])
 
 
+def _prepare(packages: list[str]) -> None:
+    """Import what the assignment is about now, so that no cell and no call pays for it."""
+    for name in packages:
+        with contextlib.suppress(ImportError):  # which the student's own import then tells
+            importlib.import_module(name)
+    if "numba" in packages:
+        # its simulator starts one for each thread of a block, and each stack counts as memory
+        threading.stack_size(THREAD_STACK)
+
+
 def main() -> None:
     limits = json.loads(sys.argv.pop(1))
     if limits["layers"]:
@@ -211,6 +224,7 @@ def main() -> None:
     sys.meta_path.insert(0, NotHere(limits["without"], limits["uses"]))
     if limits["layers"]:
         supplied.install(limits["layers"])
+    _prepare(limits["uses"])
     # Only now into the student's folder: a file there that is called json.py may trouble the
     # student's own imports, as it does in Jupyter, but not the start of the kernel.
     app = IPKernelApp.instance(kernel_class=GraderKernel)

@@ -5,6 +5,8 @@ same ones are made here, and the reference works on those. The weights come from
 all numbers can be compared. CUDA kernels run in the simulator, unless the grader has a device.
 """
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -26,11 +28,9 @@ from autograder.hidden.torch_nets import (
     assert_tensor,
     assert_tensor_dtype,
     draw_net,
-    give,
     local,
     names_and_shapes_are,
     sent,
-    state_of,
     state_of_convnet,
     states_are,
 )
@@ -39,7 +39,14 @@ from autograder.wire import Tensor
 from cnnlab import design
 from cnnlab.architectures import conv, fc, max_pool
 from cnnlab.checks.probes import gradients
-from solutions import module_cost, network_cost, residual_network, torch_training
+from cnnlab.pretend_device import PretendDevice
+from solutions import (
+    honest_timing,
+    module_cost,
+    network_cost,
+    residual_network,
+    torch_training,
+)
 from solutions.fast_convolution import conv_forward_fast
 from solutions.fast_pooling import max_pool_forward_fast
 from solutions.three_layer_convnet import ThreeLayerConvNet
@@ -175,7 +182,7 @@ class ConvNetModule:
         model = self.make(student, **sizes, num_classes=CLASSES)
         if dtype == "float64":
             nets.call(model, "double")
-        give(student, model, state_of_convnet(right.params, self.layers))
+        student.set_state(model, state_of_convnet(right.params, self.layers))
         return model, right, X, y
 
     @SIZES
@@ -225,7 +232,7 @@ class TestTorchConvNet(ConvNetModule):
         model = self.make(student, **sizes)
         shapes = self.shapes(**sizes)
         names_and_shapes_are(student, model, shapes)
-        state = state_of(student, model)
+        state = student.state(model)
         for name, like in shapes.items():
             if name.endswith("bias"):
                 nets.assert_constant(state[name], like.shape, 0, name)
@@ -290,7 +297,7 @@ def nested_model(nn, sizes):
     F, k, hidden = sizes["num_filters"], sizes["filter_size"], sizes["hidden_dim"]
     model = nn.Sequential(
         nn.Dropout(0.5),
-        nn.Sequential(nn.Conv2d(C, F, k, padding=k // 2), nn.BatchNorm2d(F, eps=0), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(C, F, k, padding=k // 2), nn.ReLU()),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Sequential(
@@ -303,19 +310,23 @@ def nested_model(nn, sizes):
 
 @question("copy_weights", points=3)
 class TestCopyWeights:
-    def copied(self, student, right, build=plain_model, sizes=ODD, dtype="float64"):
-        """A model of the student's kernel into which the weights were copied."""
+    def model(self, student, build=plain_model, sizes=ODD):
+        """A model in the student's kernel, whose weights are known; and the names of its layers."""
         model, names = build(student.library("torch.nn"), sizes)
-        if dtype == "float64":
-            model.double()
+        state = student.state(model)
+        student.set_state(model, {name: 0.5 + 0 * array for name, array in state.items()})
+        return model, names
+
+    def copied(self, student, right, build=plain_model, sizes=ODD):
+        """A model in double precision into which the weights were copied."""
+        model, names = self.model(student, build, sizes)
+        model.double()
         student.copy_weights(right.params, model)
         self.assert_copied(student, model, names, right)
         return model
 
     def assert_copied(self, student, model, names, right, **tolerance):
-        states_are(
-            state_of(student, model), state_of_convnet(right.params, names), "{}", **tolerance
-        )
+        states_are(student.state(model), state_of_convnet(right.params, names), "{}", **tolerance)
 
     @SIZES
     def test_scores(self, student, rng, sizes):
@@ -334,7 +345,7 @@ class TestCopyWeights:
     def test_keeps_the_model(self, student, rng):
         """a model in single precision stays so; its weights can go on learning"""
         right, X, y = draw_net(rng, SQUARE)
-        model, names = plain_model(student.library("torch.nn"), SQUARE)
+        model, names = self.model(student, sizes=SQUARE)
         optimizer = student.library("torch.optim").SGD(model.parameters(), lr=1.0)
         student.copy_weights(right.params, model)
         self.assert_copied(student, model, names, right, **SINGLE)
@@ -343,7 +354,7 @@ class TestCopyWeights:
         probes = student.library("cnnlab.checks.probes")
         probes.descend(model, optimizer, Tensor(X), Tensor(y))
         expected = {n: right.params[n] - g for n, g in right.loss(X, y)[1].items()}
-        came, wanted = state_of(student, model), state_of_convnet(expected, names)
+        came, wanted = student.state(model), state_of_convnet(expected, names)
         try:
             states_are(came, wanted, "{}", **SINGLE)
         except WrongAnswer as error:
@@ -355,12 +366,12 @@ class TestCopyWeights:
     def test_leaves_params_alone(self, student, rng):
         """a copy: what the model learns later does not change params"""
         right, *_ = draw_net(rng, ODD)
-        model, names = plain_model(student.library("torch.nn"), ODD)
+        model, names = self.model(student)
         model.double()
         held = {name: student.put(array) for name, array in right.params.items()}
         student.copy_weights(held, model)
         self.assert_copied(student, model, names, right)
-        zeros = {name: 0 * array for name, array in state_of(student, model).items()}
+        zeros = {name: 0 * array for name, array in student.state(model).items()}
         student.set_state(model, zeros)
         for name, handle in held.items():
             assert_unchanged(student.get(handle), right.params[name], f"params[{name!r}]")
@@ -376,12 +387,31 @@ class TestCopyWeights:
     def test_refuses(self, student, rng, name, cut):
         """ValueError where shapes do not fit, even if they could be stretched"""
         right, *_ = draw_net(rng, ODD)
+        model = self.copied(student, right)
+        before = student.state(model)
+        wrong = {key: array + 1 for key, array in right.params.items()}
+        wrong[name] = np.ascontiguousarray(wrong[name][cut])
+        why = f"the shape of params[{name!r}] does not fit the model"
+        raises_value_error(lambda: student.copy_weights(wrong, model), why)
+        try:
+            states_are(student.state(model), before)
+        except WrongAnswer:
+            raise WrongAnswer(
+                f"{why}, and a part of the weights was copied all the same. Compare all shapes "
+                "before you copy anything."
+            ) from None
+
+    @pytest.mark.parametrize("kind", ["Conv2d", "Linear"], ids=["a Conv2d", "a Linear"])
+    def test_other_models(self, student, rng, kind):
+        """ValueError for a model with one layer too many"""
+        right, *_ = draw_net(rng, ODD)
         self.copied(student, right)
-        model, _ = plain_model(student.library("torch.nn"), ODD)
-        wrong = {**right.params, name: np.ascontiguousarray(right.params[name][cut])}
+        nn = student.library("torch.nn")
+        model, _ = plain_model(nn, ODD)
+        other = nn.Conv2d(2, 2, 1) if kind == "Conv2d" else nn.Linear(CLASSES, CLASSES)
+        model = nn.Sequential(other, model) if kind == "Conv2d" else nn.Sequential(model, other)
         raises_value_error(
-            lambda: student.copy_weights(wrong, model),
-            f"the shape of params[{name!r}] does not fit the model",
+            lambda: student.copy_weights(right.params, model), f"the model has a {kind} too many"
         )
 
 
@@ -487,15 +517,26 @@ class TestModuleCost:
         layers.append(("Linear", F, 5))
         model = sequence(student.library("torch.nn"), layers)
         getattr(model, mode)()
-        before = state_of(student, model)
+        before = student.state(model)
         for _ in range(2):
             self.compare(student, model, layers, (3, 5, 3))
-        for name, after in state_of(student, model).items():
+        for name, after in student.state(model).items():
             assert_unchanged(after, before[name], f"model, in its {name}")
         if model.training is not (mode == "train"):
             raise WrongAnswer(
                 f"the model was in {mode} mode before the call, and is not after it. Put it back."
             )
+        self.assert_no_hooks(student, model)
+
+    def test_fails(self, student, rng):
+        """after an image that the model cannot take, there are no hooks either"""
+        layers = [("Conv2d", 3, int(rng.integers(4, 9)), 3), ("ReLU",)]
+        model = self.check(student, layers, (3, 5, 6))
+        with contextlib.suppress(StudentRaised):
+            student.module_cost(model, (2, 5, 6))
+        self.assert_no_hooks(student, model)
+
+    def assert_no_hooks(self, student, model):
         if student.library("cnnlab.checks.probes").hooks(model):
             raise WrongAnswer(
                 "there are hooks on the model after the call. Each register_forward_hook gives a "
@@ -505,7 +546,60 @@ class TestModuleCost:
 
 # --- honest_time ----------------------------------------------------------------------------------
 
-HONEST_TIME_GOES_HERE = None
+
+@question("honest_time", points=3)
+class TestHonestTime:
+    """Timed on cnnlab's pretend device, whose clock gives the same numbers each time."""
+
+    def check(self, student, rng, repeats, before, queued=0, **options):
+        options["seconds"] = float(rng.uniform(0.002, 0.2))
+        there = student.library("cnnlab.pretend_device").PretendDevice(**options)
+        here = PretendDevice(**options)
+        for _ in range(queued):
+            there.work()
+            here.work()
+        came = student.honest_time(
+            there.work, there.synchronize, repeats, before, clock=there.clock
+        )
+        expected = honest_timing.honest_time(
+            here.work, here.synchronize, repeats, before, here.clock
+        )
+        assert_close(came, expected, name="the time")
+        if there.calls != here.calls:
+            raise WrongAnswer(
+                f"work was called {there.calls - queued} times; {before} for warming up and "
+                f"{repeats} that are timed are {before + repeats}."
+            )
+
+    def test_usual(self, student, rng):
+        """ten calls after three for warming up; another program gets in between"""
+        self.check(student, rng, 10, 3, hiccup=50.0)
+
+    def test_warm_up(self, student, rng):
+        """few calls are timed, and the device is cold"""
+        self.check(student, rng, 2, 3)
+
+    def test_queue(self, student, rng):
+        """one call, while work from before is still queued"""
+        self.check(student, rng, 1, 0, queued=5, warmup=())
+
+    @pytest.mark.parametrize("repeats", [4, 5], ids=["four times", "five times"])
+    def test_median(self, student, rng, repeats):
+        """every second call is held up"""
+        self.check(student, rng, repeats, 3, hiccup_every=2)
+
+    def test_uneven(self, student, rng):
+        """a device that needs more warming up than it gets"""
+        self.check(student, rng, 3, 1, warmup=(9.0, 4.0, 2.5))
+
+    def test_defaults(self, student, rng):
+        """ten times after three, on a clock of the processor, if nothing else is said"""
+        there = student.library("cnnlab.pretend_device").PretendDevice()
+        came = student.honest_time(there.work, there.synchronize)
+        if there.calls != 13:
+            raise WrongAnswer(f"work was called {there.calls} times instead of 3 + 10.")
+        if not (isinstance(came, (int, float)) and 0 < came < 60):
+            raise WrongAnswer("the time should be one number, of seconds, above 0.")
 
 
 # --- a training loop ------------------------------------------------------------------------------
@@ -609,7 +703,7 @@ class TestTrainEpoch:
         expected = torch_training.train_epoch(
             twins.right, local(batches), here, torch.device("cpu")
         )
-        assert_number(came, expected, "the mean loss")
+        assert_number(came, expected, "the mean loss", rtol=1e-5)  # may be added up in float32
         twins.assert_equal("{} after the epoch")
 
     def test_mean_loss(self, student, rng):
@@ -695,6 +789,21 @@ class TestEvaluate:
                 "model.training, and put it back."
             )
 
+    def test_mode_after_a_failure(self, student, rng):
+        """after a batch that the model cannot take, the mode is as it was, too"""
+        twins, batches = self.draw(student, rng, normed)
+        twins.model.train()
+        self.check(student, twins, batches)
+        with contextlib.suppress(StudentRaised):
+            student.evaluate(
+                twins.model, sent([(batches[0][0][:, :1], batches[0][1])]), cpu(student)
+            )
+        if twins.model.training is not True:
+            raise WrongAnswer(
+                "a batch made the model fail, and it stayed in eval mode. try: ... finally: puts "
+                "the mode back whatever happens."
+            )
+
     def test_records_nothing(self, student, rng):
         """no gradients are recorded"""
         twins, batches = self.draw(student, rng, linear)
@@ -736,7 +845,7 @@ class TestResidualBlock:
         right.load_state_dict({n: torch.from_numpy(a) for n, a in state.items()}, strict=False)
         block = assert_module(student.ResidualBlock(*args), "ResidualBlock")
         nets.call(block, "double")
-        give(student, block, state)
+        student.set_state(block, state)
         return block, right, rng.standard_normal(shape)
 
     def check(self, block, right, x, what="out"):
@@ -758,7 +867,7 @@ class TestResidualBlock:
         nets.call(block, "train")
         self.check(block, right.train(), x)
         expected = {n: t.numpy() for n, t in right.state_dict().items() if n.find("running") > 0}
-        states_are(state_of(student, block), expected, "{} after a step in train mode")
+        states_are(student.state(block), expected, "{} after a step in train mode")
 
     def test_gradients(self, student, rng):
         """the gradients of all weights, through both ways"""
@@ -838,36 +947,6 @@ class TestConvKernel:
         self.check(student, rng, (1, 2, 3, 5), (3, 2, 3, 3), 1, 1, (4, 2, 2), "float32")
 
 
-@question("conv_tiled_kernel", points=3, limits={"call_seconds": 20, "test_seconds": 60})
-class TestConvTiledKernel:
-    def check(self, student, rng, x_shape, w_shape, pad, dtype="float32"):
-        tile = student.library("cnnlab.simulator").TILE
-        x, w, b = draw_conv(rng, x_shape, w_shape, dtype)
-        expected, _ = conv_forward_fast(x, w, b, {"stride": 1, "pad": pad})
-        arrays = {"x": x, "w": w, "b": b}
-        kernels.check(student, "conv_tiled_kernel", (tile, tile, 1), arrays, expected, pad)
-
-    def test_one_tile(self, student, rng):
-        """an output of one tile, one channel, no padding"""
-        self.check(student, rng, (1, 1, 10, 10), (1, 1, 3, 3), 0)
-
-    def test_channels(self, student, rng):
-        """many channels: each patch is used up before the next one overwrites it"""
-        self.check(student, rng, (1, 3, 8, 8), (1, 3, 3, 3), 1)
-
-    def test_tiles(self, student, rng):
-        """many tiles, that stick out of an image that is not square"""
-        self.check(student, rng, (1, 1, 9, 14), (1, 1, 3, 3), 1)
-
-    def test_planes(self, student, rng):
-        """many images and filters"""
-        self.check(student, rng, (2, 2, 4, 5), (2, 2, 3, 3), 1)
-
-    def test_large_filters(self, student, rng):
-        """5x5 filters: a wider halo"""
-        self.check(student, rng, (1, 2, 6, 10), (1, 2, 5, 5), 2)
-
-
 @question("max_pool_kernel", points=2, limits={"test_seconds": 40})
 class TestMaxPoolKernel:
     def check(self, student, rng, shape, size, stride, threads, dtype="float64", shift=0.0):
@@ -900,6 +979,36 @@ class TestMaxPoolKernel:
     def test_leaves_its_input_alone(self, student, rng):
         """single precision; x is left as it was"""
         self.check(student, rng, (2, 2, 4, 5), 2, 2, (4, 2, 1), "float32")
+
+
+@question("conv_tiled_kernel", points=3, limits={"call_seconds": 20, "test_seconds": 60})
+class TestConvTiledKernel:
+    def check(self, student, rng, x_shape, w_shape, pad, dtype="float32"):
+        tile = student.library("cnnlab.simulator").TILE
+        x, w, b = draw_conv(rng, x_shape, w_shape, dtype)
+        expected, _ = conv_forward_fast(x, w, b, {"stride": 1, "pad": pad})
+        arrays = {"x": x, "w": w, "b": b}
+        kernels.check(student, "conv_tiled_kernel", (tile, tile, 1), arrays, expected, pad)
+
+    def test_one_tile(self, student, rng):
+        """an output of one tile, one channel, no padding"""
+        self.check(student, rng, (1, 1, 10, 10), (1, 1, 3, 3), 0)
+
+    def test_channels(self, student, rng):
+        """many channels: each patch is used up before the next one overwrites it"""
+        self.check(student, rng, (1, 3, 8, 8), (1, 3, 3, 3), 1)
+
+    def test_tiles(self, student, rng):
+        """many tiles, that stick out of an image that is not square"""
+        self.check(student, rng, (1, 1, 9, 14), (1, 1, 3, 3), 1)
+
+    def test_planes(self, student, rng):
+        """many images and filters"""
+        self.check(student, rng, (2, 2, 4, 5), (2, 2, 3, 3), 1)
+
+    def test_large_filters(self, student, rng):
+        """5x5 filters: a wider halo"""
+        self.check(student, rng, (1, 2, 6, 10), (1, 2, 5, 5), 2)
 
 
 @question("conv_on_device", points=2, extra_credit=True, needs="cuda")

@@ -16,6 +16,7 @@ from autograder.compare import assert_close, describe, tensor
 from autograder.errors import WrongAnswer
 from autograder.hidden import nets
 from autograder.hidden.inputs import assert_unchanged
+from autograder.student import check_state
 from autograder.wire import Tensor
 from solutions.three_layer_convnet import ThreeLayerConvNet
 
@@ -86,25 +87,8 @@ def assert_number(came: Any, expected: float, name: str, **tolerance: float) -> 
 # -- modules ---------------------------------------------------------------------------------------
 
 
-def state_of(student: Any, model: Any) -> dict[str, np.ndarray]:
-    """The arrays of ``model.state_dict()``, without the counts of batches."""
-    state = student.state(model)
-    if not isinstance(state, dict):
-        raise WrongAnswer(f"{describe(model)} is no nn.Module: nothing in it has weights.")
-    return state
-
-
 def names_and_shapes_are(student: Any, model: Any, expected: dict[str, np.ndarray]) -> None:
-    state = state_of(student, model)
-    nets.names_are(state, expected, "state_dict()")
-    for name, array in expected.items():
-        nets.assert_shape(state[name], array.shape, name)
-
-
-def give(student: Any, model: Any, state: dict[str, np.ndarray]) -> None:
-    """Give a model these weights, after a look at whether it has weights of these names."""
-    names_and_shapes_are(student, model, state)
-    student.set_state(model, state)
+    check_state(student.state(model), expected)
 
 
 def states_are(came: dict, expected: dict, what: str = "{}", **tolerance: float) -> None:
@@ -164,7 +148,7 @@ class Twins:
     def assert_equal(self, what: str) -> None:
         """Whatever was done with both left the same weights and running averages in both."""
         right = {name: t.numpy() for name, t in self.right.state_dict().items()}
-        came = state_of(self.student, self.model)
+        came = self.student.state(self.model)
         states_are(came, {name: right[name] for name in came}, what)
 
 

@@ -219,6 +219,40 @@ def test_the_sandbox_has_no_device_but_the_simulator(made_up):
     assert run.status == "ok", run.evalue
 
 
+SHARED = """
+import numba, numpy as np
+@cuda.jit
+def transpose(x, out):
+    tile = cuda.shared.array((SIZE, SIZE), numba.float64)
+    i, j = cuda.grid(2)
+    row, column = cuda.threadIdx.x, cuda.threadIdx.y
+    tile[row, column] = x[i, j]
+    cuda.syncthreads()
+    out[i, j] = tile[column, row]
+x, out = np.arange(1.0 * SIZE * SIZE).reshape(SIZE, SIZE), np.zeros((SIZE, SIZE))
+transpose[(1, 1), (SIZE, SIZE)](x, out)
+assert (out == x.T).all()
+"""
+
+
+def test_a_block_of_threads_shares_memory_within_the_limits(made_up):
+    with Kernel(equipped(Limits().on("none"), made_up)) as kernel:
+        assert kernel.run_cell(IMPORTS, 20).status == "ok"
+        run = kernel.run_cell(SHARED.replace("SIZE", "8"), 20)
+        assert run.status == "ok", run.evalue
+        run = kernel.run_cell(SHARED.replace("SIZE", "16"), 20)
+        assert run.status == "died" and "more than 256 processes and threads" in run.why
+
+
+def test_the_packages_are_there_before_the_first_cell(made_up):
+    with Kernel(equipped(Limits(), made_up)) as kernel:
+        run = kernel.run_cell("import sys; assert {'torch', 'numba'} <= sys.modules.keys()", 20)
+    assert run.status == "ok"
+    with Kernel(Limits()) as kernel:
+        run = kernel.run_cell("import sys; assert 'torch' not in sys.modules", 20)
+    assert run.status == "ok"
+
+
 def test_what_numba_compiles_for_the_processor_can_be_cached(made_up):
     with Kernel(equipped(Limits(), made_up)) as kernel:
         run = kernel.run_cell(

@@ -42,7 +42,13 @@ LEAST = {
 }
 FEWEST = 3
 # without extra credit
-POINTS = {"1_image_features": 53, CONV_LAYERS: 36, "3_fast_layers": 40, "4_convnet": 53}
+POINTS = {
+    "1_image_features": 53,
+    CONV_LAYERS: 36,
+    "3_fast_layers": 40,
+    "4_convnet": 53,
+    "5_gpu": 46,
+}
 SEED = 7
 
 

@@ -2,8 +2,8 @@
 
 numba infers the types and makes LLVM's intermediate code; LLVM's own backend for NVIDIA's
 processors makes assembler of that, where a device would use NVIDIA's. A program of its own: one
-process has numba's simulator, or its compiler. Prints, as JSON, of each kernel the assembler and the
-type of each variable.
+process has numba's simulator, or its compiler. Prints, as JSON, of each kernel the assembler and
+the type of each variable.
 """
 
 import json
