@@ -31,7 +31,7 @@ def descend(model: Any, optimizer: Any, x: Any, y: Any) -> None:
     """One step of gradient descent."""
     import torch
 
-    optimizer.zero_grad()
+    model.zero_grad()
     torch.nn.functional.cross_entropy(model(x), y).backward()
     optimizer.step()
 
