@@ -64,7 +64,7 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml starter/pyproject.toml cons
 	@touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed
-	@echo "setting up $(VENV) for the tests: torch, SciPy, hypothesis, ruff (once)"
+	@echo "setting up $(VENV) for the tests: torch, numba, SciPy, hypothesis, ruff (once)"
 	@$(PIP) -e ./starter -e '.[test]'
 	@touch $@
 

@@ -10,22 +10,27 @@ Started as a script with the limits as JSON in its first argument.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import linecache
 import os
 import resource
 import shutil
 import sys
+import threading
 import traceback
 
 import numpy  # noqa: F401 (now, so that no cell pays for it)
-import wire  # beside this file
+import tensors  # beside this file
+import wire  # this too
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 
 NICE = 10  # after the grader, which watches
 RESERVED = 4 << 30  # bytes of address space beyond what may be used
+THREAD_STACK = 1 << 20  # bytes
 MAX_MESSAGE = 2000  # characters of an exception's text
 
 
@@ -73,7 +78,12 @@ class GraderKernel(IPythonKernel):
                 value = getattr(value, key) if step == "attr" else value[key]
             return value
 
-        request = wire.loads(frames, resolve)
+        def tensor(value: object) -> wire.Tensor | None:
+            if not tensors.is_tensor(value):
+                return None
+            return wire.Tensor(*tensors.to_array(value, self.largest_message))
+
+        request = wire.loads(frames, resolve, tensor=_to_torch)
         depth = wire.SHALLOW
         match request["op"]:
             case "call":
@@ -84,8 +94,7 @@ class GraderKernel(IPythonKernel):
                     target = self.shell.user_ns[target]
                 value = results[request["number"]] = target(*request["args"], **request["kwargs"])
             case "put":
-                boxed = Boxed(request["value"])  # a plain array too is to stay here
-                return wire.dumps({"value": boxed}, lambda box: keep(box.value))
+                value = Boxed(request["value"])  # a plain array too is to stay here
             case "get":
                 value, depth = request["of"], wire.MAX_DEPTH
             case "item":
@@ -94,17 +103,39 @@ class GraderKernel(IPythonKernel):
                 value = getattr(request["of"], request["key"])
             case "assign":
                 value = setattr(request["of"], request["key"], request["value"])
+            case "library":
+                value = Boxed(importlib.import_module(request["name"]))
+            case "find":
+                if request["name"] not in self.shell.user_ns:
+                    return wire.dumps({"missing": request["name"]})
+                value = Boxed(self.shell.user_ns[request["name"]])
+            case "state":
+                value = tensors.state(request["of"])
+            case "set_state":
+                value = tensors.set_state(request["of"], request["value"])
             case "load_weights":
-                from cnnlab.weights import load_weights
-
-                value = load_weights(request["key"], request["of"])
+                value = _load_weights(request["key"], request["of"])
             case "len":
                 value = len(request["of"])
             case "forget":
                 kept.clear()
                 results.clear()
                 value = None
-        return wire.dumps({"value": value}, keep, depth + 1)
+        if type(value) is Boxed:
+            return wire.dumps({"value": value}, lambda box: keep(box.value))
+        return wire.dumps({"value": value}, keep, depth + 1, tensor)
+
+
+def _to_torch(came: wire.Tensor) -> object:
+    return tensors.from_array(came.array, came.grad)
+
+
+def _load_weights(file: str, net: object) -> None:
+    if tensors.is_module(net):
+        from cnnlab.torch_weights import load_weights
+    else:
+        from cnnlab.weights import load_weights
+    load_weights(file, net)
 
 
 def _describe(error: BaseException) -> dict:
@@ -133,16 +164,21 @@ class Boxed:
 
 
 class NotHere:
-    """Says, for a package that this assignment does without, that it is not there."""
+    """Says, for a package that this assignment does without, that it is not there.
 
-    def __init__(self, names: list[str]):
+    ``uses``: the packages that it is about, besides NumPy.
+    """
+
+    def __init__(self, names: list[str], uses: list[str] = ()):
         self.names = set(names)
+        *most, last = ["NumPy", *uses]
+        self.allowed = f"{', '.join(most)} and {last}" if most else last
 
     def find_spec(self, name: str, path=None, target=None):
         if name.partition(".")[0] in self.names:
             raise ModuleNotFoundError(
                 f"No module named {name!r} while grading: this assignment is about doing it "
-                "with NumPy alone.",
+                f"with {self.allowed} alone.",
                 name=name,
             )
         return None
@@ -158,11 +194,22 @@ def _set_limits(limits: dict) -> None:
     cap(resource.RLIMIT_CORE, 0)
     # what is written to, not the address space: of that, threads reserve much and use little
     cap(resource.RLIMIT_DATA, limits["memory"])
-    cap(resource.RLIMIT_AS, limits["memory"] + RESERVED)
+    if limits["reserve"]:
+        cap(resource.RLIMIT_AS, limits["memory"] + RESERVED)
     cap(resource.RLIMIT_FSIZE, limits["file_size"])
     cap(resource.RLIMIT_NPROC, limits["processes"])
     cap(resource.RLIMIT_NOFILE, limits["open_files"])
     cap(resource.RLIMIT_CPU, limits["cpu_seconds"])
+
+
+def _prepare(packages: list[str]) -> None:
+    """Import what the assignment is about now, so that no cell and no call pays for it."""
+    for name in packages:
+        with contextlib.suppress(ImportError):  # which the student's own import then tells
+            importlib.import_module(name)
+    if "numba" in packages:
+        # its simulator starts one for each thread of a block, and each stack counts as memory
+        threading.stack_size(THREAD_STACK)
 
 
 def main() -> None:
@@ -174,9 +221,10 @@ def main() -> None:
     sys.path.pop(0)  # this script's folder; IPython puts "" there, the current one
     _set_limits(limits)
     GraderKernel.largest_message = limits["message"]
-    sys.meta_path.insert(0, NotHere(limits["without"]))
+    sys.meta_path.insert(0, NotHere(limits["without"], limits["uses"]))
     if limits["layers"]:
         supplied.install(limits["layers"])
+    _prepare(limits["uses"])
     # Only now into the student's folder: a file there that is called json.py may trouble the
     # student's own imports, as it does in Jupyter, but not the start of the kernel.
     app = IPKernelApp.instance(kernel_class=GraderKernel)

@@ -46,6 +46,13 @@ NoSandboxOption = Annotated[
         "--no-sandbox", help="Run the code in the open. Only for work that you trust as your own."
     ),
 ]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cuda|none",
+        help="The device for an assignment that may use one; auto, if not given: what is there.",
+    ),
+]
 LimitOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -118,6 +125,7 @@ def check(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Draw the hidden inputs with this seed.")] = None,
     limit: LimitOption = None,
+    device: DeviceOption = None,
     no_sandbox: NoSandboxOption = False,
 ) -> None:
     """Grade one notebook now, and print its report."""
@@ -131,7 +139,7 @@ def check(
         graded = grade_file(
             notebook,
             seed=seed,
-            limits=Limits().but(settings(limit or ())),
+            limits=_limits(Limits(), limit, device),
             sandboxed=not no_sandbox,
         )
     if json is not None and str(json) == "-":
@@ -155,12 +163,13 @@ def grade(
     fresh: Annotated[bool, typer.Option("--fresh", help="Grade again what is remembered.")] = False,
     course: Annotated[Path, typer.Option(help="The course folder.")] = Path(),
     limit: LimitOption = None,
+    device: DeviceOption = None,
     no_sandbox: NoSandboxOption = False,
 ) -> None:
     """Grade submitted/ into nbgrader's gradebook, and write the feedback pages."""
     try:
         with stoppable():
-            _grade(course, assignment, student, workers, fresh, limit, not no_sandbox)
+            _grade(course, assignment, student, workers, fresh, limit, device, not no_sandbox)
     except Stopped as stop:
         with contextlib.suppress(OSError):  # the terminal may be what was closed
             complain.print(f"Stopped. {GOES_ON}")
@@ -174,6 +183,7 @@ def _grade(
     workers: int | None,
     fresh: bool,
     limit: list[str] | None,
+    device: str | None,
     sandboxed: bool,
 ) -> None:
     from .cohort import Course, grade_class
@@ -190,7 +200,7 @@ def _grade(
             workers=workers,
             sandboxed=sandboxed,
             fresh=fresh,
-            limits=opened.limits.but(settings(limit or ())),
+            limits=_limits(opened.limits, limit, device),
             progress=progress,
             tell=tell,
         )
@@ -206,6 +216,12 @@ def _grade(
     )
     if result.failures:
         raise typer.Exit(1)
+
+
+def _limits(limits: Limits, changes: list[str] | None, device: str | None) -> Limits:
+    """The limits with what this run's options say."""
+    limits = limits.but(settings(changes or ()))
+    return limits if device is None else limits.on(device)
 
 
 @contextlib.contextmanager
@@ -248,7 +264,7 @@ def doctor() -> None:
 
 def print_report(report: Report) -> None:
     """One notebook's report for the terminal."""
-    colours = {"passed": "green", "not attempted": "dim"}
+    colours = {"passed": "green", "not attempted": "dim", "skipped": "dim"}
     for question in report.questions:
         colour = colours.get(question.status, "red")
         extra = " extra credit" if question.extra_credit else ""
@@ -259,6 +275,8 @@ def print_report(report: Report) -> None:
         )
         if question.status in ("passed", "not attempted"):
             continue
+        if question.note:
+            console.print(Padding(f"[dim]{_plain(question.note)}[/]", (0, 0, 0, 4)))
         for test in question.tests:
             mark = "[green]✓[/]" if test.passed else "[red]✗[/]"
             console.print(f"    {mark} {_plain(test.name)}")
@@ -313,7 +331,10 @@ def print_class(reports: list[Report]) -> None:
         for i, q in enumerate(reports[0].questions, 1)
     )
     out.print(f"[dim]{legend}[/]", soft_wrap=True)
-    out.print("[dim]time: took too long   –: not attempted   ✗: stopped with an error[/]")
+    words = ["time: took too long", "–: not attempted", "✗: stopped with an error"]
+    if any(q.status == "skipped" for report in reports for q in report.questions):
+        words.append("○: skipped, for want of a device")
+    out.print(f"[dim]{'   '.join(words)}[/]")
     _print_autopsy(reports, out)
 
 
@@ -349,7 +370,8 @@ def _named(report: Report) -> str:
 
 
 def _cell(question: QuestionResult) -> str:
-    return f"[{'green' if question.status == 'passed' else 'red'}]{short(question)}[/]"
+    colour = {"passed": "green", "skipped": "dim"}.get(question.status, "red")
+    return f"[{colour}]{short(question)}[/]"
 
 
 def _plain(text: str) -> str:

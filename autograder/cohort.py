@@ -24,6 +24,7 @@ from sqlalchemy.exc import DatabaseError
 from . import database
 from . import submission as submissions
 from .converter import why_refused
+from .devices import equipped
 from .errors import GOES_ON, GraderError
 from .feedback import class_page, student_page
 from .files import FULL, OF_THE_DISK, alone, write_whole
@@ -76,7 +77,7 @@ def grade_class(
         check_sandbox()
     check_torch(carried(submissions.read_release(assignment)))
     paths = _wanted(course, assignment, students)
-    limits = limits or course.limits
+    limits = equipped(limits or course.limits, assignment)
     result = ClassResult()
     with _disk_in_words(course), alone(course.root):
         _tidy(course)
@@ -182,7 +183,7 @@ def _grader_digest(assignment: Assignment) -> str:
     for path in sorted(files):
         digest.update(path.read_bytes())
     supplier = ["torch"] if carried(submissions.read_release(assignment)) else []
-    for package in ("numpy", "ipykernel", "ipython", *supplier):
+    for package in ("numpy", "ipykernel", "ipython", *supplier, *assignment.uses):
         digest.update(importlib.metadata.version(package).encode())
     return digest.hexdigest()
 

@@ -13,10 +13,11 @@ import numbers
 import numpy as np
 
 from .errors import WrongAnswer
-from .wire import Handle
+from .wire import Handle, Tensor
 
 # what a float of that precision can be asked for, however the sums were ordered: (rtol, atol)
 _LOOSEST = {2: (1e-2, 1e-2), 4: (1e-4, 1e-5)}
+_HALF = {"bfloat16": 3e-2}
 _MAX_NESTING = 16
 ENTRIES = 100_000  # of nested lists, beyond those that a right answer has
 
@@ -26,9 +27,14 @@ def assert_close(actual, expected, *, rtol=1e-6, atol=1e-8, name="the result"):
 
     An entry may be off by ``rtol`` times its own size plus ``atol`` times the size of the largest
     entry: sums of numbers that cancel are only as exact as their largest terms. Results in single
-    or half precision are given the room that they need.
+    or half precision are given the room that they need. A tensor counts as the array of its
+    numbers: whether it has to be one, ``tensor`` asks.
     """
-    expected = np.asarray(expected)
+    if isinstance(actual, Tensor):
+        if actual.dtype in _HALF:  # its numbers came in single precision, and are as rough as half
+            rtol, atol = max(rtol, _HALF[actual.dtype]), max(atol, _HALF[actual.dtype])
+        actual = actual.array
+    expected = np.asarray(expected.array if isinstance(expected, Tensor) else expected)
     most = 4 * expected.size + ENTRIES
     actual = _as_array(_fetched(actual, name, most), name, most)
     if actual.dtype.kind == "f" and actual.dtype.itemsize in _LOOSEST:
@@ -74,6 +80,20 @@ def assert_equal_ints(actual, expected, *, name="the result"):
     raise WrongAnswer(f"{name} is wrong in its number {' and '.join(wrong)}.")
 
 
+def tensor(came, name="the result") -> np.ndarray:
+    """The numbers of a tensor that a student returned; WrongAnswer for anything else."""
+    if isinstance(came, Tensor):
+        return came.array
+    if came is None:
+        raise WrongAnswer(f"{name} is None. Is there a return at the end, with a value?")
+    hint = ""
+    if isinstance(came, (np.ndarray, np.generic)):
+        hint = " Is there a .numpy() too many?"
+    elif isinstance(came, (bool, int, float)):
+        hint = " Is there an .item() too many?"
+    raise WrongAnswer(f"{name} should be a tensor, but is {describe(came)}.{hint}")
+
+
 def unpack(value, *names):
     """The parts of a returned tuple or list, which has to have exactly these parts."""
     wanted = f"the {_COUNTED.get(len(names), 'tuple')} ({', '.join(names)})"
@@ -98,6 +118,8 @@ def describe(value) -> str:
     """What kind of thing a value is, in a few words: "one array of shape (2, 3)"."""
     if value is None:
         return "None"
+    if isinstance(value, Tensor):
+        return f"one tensor of shape {value.shape}"
     if isinstance(value, np.ndarray):
         return f"one array of shape {value.shape}"
     if isinstance(value, (bool, np.bool_)):

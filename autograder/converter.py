@@ -27,7 +27,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as NbGraderExecute
 from nbgrader.utils import parse_utc
-from traitlets import Dict
+from traitlets import Dict, Enum
 
 from . import submission as submissions
 from .archive import is_archive
@@ -35,7 +35,7 @@ from .database import check_points, put_alembic_on_the_path, register
 from .errors import GraderError
 from .files import held_folder, left_over, write_whole
 from .folder import is_notebook
-from .limits import Limits
+from .limits import AUTO, DEVICE_CHOICES, Limits
 from .questions import Assignment, find_assignment
 from .runner import Graded, grade, seed_of
 from .submission import Submission
@@ -259,13 +259,19 @@ class Execute(NbGraderExecute):
         help="Limits that differ from the default, by name: {'memory': '4GB', 'cell_seconds': 60}."
     ).tag(config=True)
 
+    device = Enum(
+        DEVICE_CHOICES,
+        AUTO,
+        help="The device for an assignment that may use one; auto: what this machine has.",
+    ).tag(config=True)
+
     def preprocess(self, nb, resources, km=None):
         about, work = resources["nbgrader"], resources["cnnlab_work"]
         graded = work.graded or grade(
             work.submission,
             find_assignment(about["assignment"]),
             student=about["student"],
-            limits=Limits().but(self.limits),
+            limits=Limits().but(self.limits).on(self.device),
             sandboxed=work.sandboxed,
         )
         check_points(about, graded.report)

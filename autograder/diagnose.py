@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from .student import Call, Part
-from .wire import Handle
+from . import tensors
+from .student import Call, Part, check_state
+from .wire import Handle, Tensor
 
 # question id -> {misconception's name: wrong variant of the reference}
 MISCONCEPTIONS: dict[str, dict[str, Callable]] = {}
@@ -71,6 +72,7 @@ class Outcome:
     error: str | None = None
 
 
+PREPARES = ("put", "library", "find")  # what says nothing about a function
 UNKNOWN = Outcome(error="?")  # the call cannot be made again
 
 
@@ -113,7 +115,9 @@ def _relate(
     for call, good, bad in zip(test.calls, right, wrong, strict=True):
         if call.op == "call":  # a look at an argument is about the function that had it last
             asked = _asked(call, test.calls)
-        if call.op == "put" or asked != question_id or bad is UNKNOWN or good is UNKNOWN:
+        if call.op == "set_state":
+            asked = _asked(call, test.calls)
+        if call.op in PREPARES or asked != question_id or bad is UNKNOWN or good is UNKNOWN:
             continue
         students = _outcome(call)
         if not (_alike(students, bad) and _has_what_was_seen(bad, call)):
@@ -125,14 +129,32 @@ def _relate(
 
 
 def _asked(call: Call, calls: list[Call]) -> str | None:
-    """The function that was called; of a method, the function or class that made its object."""
-    target = call.target
-    while isinstance(target, Handle):
-        index, _ = target.origin
+    """The function that was called; of a method, the function or class that made its object.
+
+    Where a library calls a function of the student's, or works on an object that one has made, it
+    is that function: ``launch(student.find("kernel"), …)``.
+    """
+    *_, root = chain = _chain(call, calls)
+    if root.op != "library":
+        return root.target if isinstance(root.target, str) else None
+    for link in chain:
+        for argument in (*link.args, *link.kwargs.values()):
+            if isinstance(argument, (Handle, Part)):
+                maker = _chain(Call(argument, (), {}), calls)[-1]
+                if maker.op in ("call", "find") and isinstance(maker.target, str):
+                    return maker.target
+    return None
+
+
+def _chain(call: Call, calls: list[Call]) -> list[Call]:
+    """The call, the one that its target came from, and so on, to one by name if there is one."""
+    chain = [call]
+    while isinstance(chain[-1].target, (Handle, Part)):
+        index, _ = chain[-1].target.origin
         if index < 0:
-            return None
-        target = calls[index].target
-    return target
+            break
+        chain.append(calls[index])
+    return chain
 
 
 def _outcome(call: Call) -> Outcome:
@@ -149,7 +171,13 @@ def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
             if call.op == "put":
                 function = _itself
             elif call.op == "get":
-                function = functools.partial(copy.deepcopy, _refill(call.target, outcomes))
+                function = functools.partial(_copied, _refill(call.target, outcomes))
+            elif call.op == "library":
+                function = functools.partial(importlib.import_module, call.target)
+            elif call.op == "find":
+                function = functools.partial(_itself, functions[call.target])
+            elif call.op in ("state", "set_state"):
+                function = functools.partial(STATES[call.op], _refill(call.target, outcomes))
             elif isinstance(call.target, str):
                 function = functions.get(call.target)
             else:  # a method, of the object that was made here in the place of the student's
@@ -175,6 +203,24 @@ def _itself(value: Any) -> Any:
     return value
 
 
+def _copied(value: Any) -> Any:
+    if tensors.is_tensor(value):  # torch copies only what no graph has made
+        return tensors.copied(value)
+    if type(value) in (tuple, list):
+        return type(value)(map(_copied, value))
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return copy.deepcopy(value)
+
+
+def _set_state(model: Any, values: dict[str, np.ndarray]) -> None:
+    check_state(tensors.state(model), values)
+    tensors.set_state(model, {name: tensors.from_array(array) for name, array in values.items()})
+
+
+STATES: dict[str, Callable] = {"state": tensors.state, "set_state": _set_state}
+
+
 def _refill(argument: Any, outcomes: list[Outcome]) -> Any:
     """An argument as the replayed functions need it: the student's replaced by the replay's."""
     if isinstance(argument, (Handle, Part)):
@@ -184,6 +230,8 @@ def _refill(argument: Any, outcomes: list[Outcome]) -> Any:
         return _part(outcomes[index].value, path)
     if isinstance(argument, np.ndarray):
         return argument.copy()
+    if isinstance(argument, Tensor):
+        return tensors.from_array(argument.array, argument.grad)
     if isinstance(argument, (tuple, list)):
         return type(argument)(_refill(item, outcomes) for item in argument)
     if isinstance(argument, dict):
@@ -216,10 +264,20 @@ def _part(value: Any, path: tuple) -> Any:
     return value
 
 
+def _as_sent(value: Any) -> Any:
+    """A tensor of a function of our own as the student's came: a Tensor."""
+    return Tensor(*tensors.to_array(value)) if tensors.is_tensor(value) else value
+
+
 def _same_value(a: Any, b: Any) -> bool:
     """Equal up to rounding. What stayed in the kernel (a cache) is not compared."""
     if isinstance(a, Handle) or isinstance(b, Handle):
         return True
+    a, b = _as_sent(a), _as_sent(b)
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.grad == b.grad and _same_value(a.array, b.array)
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return False
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_same_value(a[name], b[name]) for name in a)
     if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 
-from .errors import GraderError, NoSandbox
+from .devices import cuda_devices, equipped
+from .errors import GraderError, NoPackages, NoSandbox
+from .kernel import Kernel
 from .layers import Layers, carried
 from .limits import Limits
 from .questions import Assignment, find_assignments
@@ -31,7 +31,10 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything that the kit uses."""
-    return [_python(), *_packages(), _sandbox(), _kernel(), _torch(), _gpu(), _data(), _machine()]
+    return [
+        *(_python(), *_packages(), _sandbox(), _kernel(), _torch(), _gpu(), *_uses()),
+        *(_data(), _machine()),
+    ]
 
 
 def _python() -> Finding:
@@ -61,8 +64,6 @@ def _sandbox() -> Finding:
 
 
 def _kernel() -> Finding:
-    from .kernel import Kernel
-
     try:
         with Kernel(Limits()) as kernel:
             run = kernel.run_cell("import numpy, matplotlib.pyplot, cnnlab", 60)
@@ -101,18 +102,42 @@ def _carries(assignment: Assignment) -> bool:
 
 
 def _gpu() -> Finding:
-    tool = shutil.which("nvidia-smi")
-    if tool is not None:
-        seen = subprocess.run(
-            [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
+    devices = cuda_devices()
+    if devices:
+        return Finding("ok", "GPU", "; ".join(devices))
+    return Finding(
+        "note",
+        "GPU",
+        "no CUDA device found. None is needed: what could use one is graded on the CPU, CUDA "
+        "kernels in numba's simulator; extra credit that needs one is skipped",
+    )
+
+
+def _uses() -> list[Finding]:
+    """Whether the assignments that are about more than NumPy can be graded, and on what."""
+    return [_packages_of(a) for a in find_assignments().values() if a.uses]
+
+
+def _packages_of(assignment: Assignment) -> Finding:
+    try:
+        limits = equipped(Limits(), assignment)
+    except NoPackages as error:
+        return Finding("note", assignment.name, str(error))
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in assignment.uses)
+    try:
+        with Kernel(limits) as kernel:
+            run = kernel.run_cell(f"import {', '.join(assignment.uses)}", 60)
+    except NoSandbox:  # which is told elsewhere
+        return Finding("ok", assignment.name, versions)
+    except GraderError as error:
+        return Finding("bad", assignment.name, f"{versions}: {error}")
+    if run.status != "ok":
+        why = f"{run.ename}: {run.evalue}{limits.explain(run.ename, run.evalue)}"
+        return Finding(
+            "bad", assignment.name, f"{versions} cannot be imported in the sandbox: {why}"
         )
-        if seen.returncode == 0 and seen.stdout.strip():
-            return Finding("ok", "GPU", "; ".join(seen.stdout.strip().splitlines()))
-    return Finding("note", "GPU", "none found. Nothing but the optional last part would use one.")
+    where = "on the CUDA device" if limits.has_cuda else "on the CPU"
+    return Finding("ok", assignment.name, f"{versions}: graded {where}")
 
 
 def _data() -> Finding:

@@ -113,6 +113,25 @@ class NoTorch(GraderError):
         )
 
 
+class NoPackages(GraderError):
+    def __init__(self, assignment: str, names: list[str]):
+        super().__init__(
+            f"{assignment} is about packages that are not installed here: {', '.join(names)}. "
+            "Install them, and grade again:\n"
+            f"    pip install -c constraints.txt {' '.join(names)}\n"
+            "The other assignments need none of that."
+        )
+
+
+class NoDevice(GraderError):
+    def __init__(self):
+        super().__init__(
+            "--device cuda: this machine has no CUDA device (nvidia-smi lists none). Without the "
+            "option, or with --device none, what needs one is skipped; all else is graded on the "
+            "CPU."
+        )
+
+
 class BadLimit(GraderError):
     """A limit that does not exist, or a value that it cannot have."""
 

@@ -13,13 +13,21 @@ import jinja2
 
 from .results import Finding, QuestionResult, Report
 
-SYMBOLS = {"passed": "✓", "failed": "✗", "error": "✗", "timeout": "✗", "not attempted": "–"}
+SYMBOLS = {
+    "passed": "✓",
+    "failed": "✗",
+    "error": "✗",
+    "timeout": "✗",
+    "not attempted": "–",
+    "skipped": "○",
+}
 WORDS = {
     "passed": "all tests pass",
     "failed": "some tests fail",
     "error": "stopped with an error",
     "timeout": "took too long",
     "not attempted": "not attempted",
+    "skipped": "skipped: it needs a device that this grader has not",
 }
 # the kinds of findings, the gravest first: the heading, and what it means
 AUTOPSY = {
@@ -56,7 +64,7 @@ def short(result: QuestionResult) -> str:
     """A question in a cell of the class's table."""
     if result.status == "timeout":
         return "time" if result.score == 0 else f"{number(result.score)} time"
-    if result.status in ("error", "not attempted"):
+    if result.status in ("error", "not attempted", "skipped"):
         return SYMBOLS[result.status]
     return number(result.score)
 
@@ -90,6 +98,8 @@ def question_text(result: QuestionResult) -> str:
         f"{result.id}: {number(result.score)} of {number(result.points)} points"
         + (" (extra credit)" if result.extra_credit else "")
     ]
+    if result.note:
+        lines.append(f"  {result.note}")
     for test in result.tests:
         lines.append(f"  {'✓' if test.passed else '✗'} {test.name}")
         if test.message:

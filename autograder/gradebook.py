@@ -21,7 +21,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from .converter import Autograde, misplaced, submitted_folders
 from .database import put_alembic_on_the_path
 from .errors import GraderError
-from .limits import Limits
+from .limits import AUTO, Limits
 from .questions import Assignment
 from .runner import Graded
 
@@ -52,8 +52,9 @@ class Course:
 
     @property
     def limits(self) -> Limits:
-        """The course's own limits: ``c.Execute.limits`` in its nbgrader_config.py."""
-        return Limits().but(self.config.Execute.get("limits", {}))
+        """The course's own: ``c.Execute.limits`` and ``c.Execute.device`` in nbgrader_config.py."""
+        mine = self.config.Execute
+        return Limits().but(mine.get("limits", {})).on(mine.get("device", AUTO))
 
     @property
     def db_url(self) -> str:

@@ -33,7 +33,7 @@ from nbformat import NotebookNode
 
 from .errors import BadSource, GraderError, NoTorch
 from .files import held_folder
-from .limits import Limits
+from .limits import OURS, Limits
 from .questions import SKIP
 from .restore import without_magics
 from .sandbox import (
@@ -149,9 +149,9 @@ class Server:
         with theirs, Reins() as reins:
             command = [sys.executable, "-s", str(self.code / SERVER_FILES[0]), str(theirs.fileno())]
             home = Path("/tmp") if self.sandboxed else self.root
-            environment, handles = environment_of(home), [theirs.fileno()]
+            limits = replace(Limits(), without=OURS, disk=1 << 20)
+            environment, handles = environment_of(home, limits), [theirs.fileno()]
             if self.sandboxed:
-                limits = replace(Limits(), without=("solutions", "autograder"), disk=1 << 20)
                 command = bubblewrap_command(command, limits, environment, readable=[self.code])
                 command[1:1] = reins.options
                 handles += reins.handles

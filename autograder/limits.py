@@ -33,6 +33,8 @@ WITHOUT = (
     "solutions",
     "autograder",
 )
+OURS = ("solutions", "autograder")  # of those: the answers, which no assignment can use
+DEVICE_CHOICES = AUTO, CUDA, NO_DEVICE = "auto", "cuda", "none"  # auto: what the grader finds
 PER_QUESTION = ("call_seconds", "test_seconds", "memory", "tasks")
 
 
@@ -54,10 +56,30 @@ class Limits:
     outputs: int = 32 * MB  # text and images that all cells together may leave
     stops: int = 2  # a function that hung or crashed so often is not called again
     without: tuple[str, ...] = field(default=WITHOUT)
+    uses: tuple[str, ...] = ()  # packages that the assignment is about, besides NumPy
+    device: str = AUTO  # whether an assignment that uses packages may use the CUDA device
 
     def but(self, changes: Mapping[str, float | str]) -> Limits:
         """These limits with some of them changed: {"memory": "4GB", "cell_seconds": 60}."""
         return replace(self, **{name: _value(name, value) for name, value in changes.items()})
+
+    def using(self, packages: Iterable[str]) -> Limits:
+        """These limits for an assignment that is about some of the packages in ``without``."""
+        packages = tuple(packages)
+        without = tuple(name for name in self.without if name not in packages)
+        return replace(self, without=without, uses=packages)
+
+    def on(self, device: str) -> Limits:
+        """These limits with that device: auto, cuda or none. Raises BadLimit."""
+        if device not in DEVICE_CHOICES:
+            raise BadLimit(
+                f"The device is auto (what this grader has), cuda or none, not {device!r}."
+            )
+        return replace(self, device=device)
+
+    @property
+    def has_cuda(self) -> bool:
+        return bool(self.uses) and self.device == CUDA
 
     def explain(self, ename: str, evalue: str) -> str:
         """Which limit an exception of the student's code ran into, to be put behind its text."""

@@ -91,7 +91,9 @@ class HiddenTests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "question(id, points, extra_credit, limits): a question")
+        config.addinivalue_line(
+            "markers", "question(id, points, extra_credit, limits, needs): a question"
+        )
         # pytest's own style prints every argument: 60 MB of bytes, where a student sent them
         config.option.tbstyle = "native"
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from .errors import BadLimit, BadSource, UnknownAssignment
-from .limits import PER_QUESTION, Limits
+from .limits import OURS, PER_QUESTION, WITHOUT, Limits
 
+DEVICES = ("cuda",)  # what a question can need
 PROJECT = Path(__file__).resolve().parent.parent
 SKIP = "skip-execution"  # the tag of demonstrations, which the grader does not run
 
@@ -27,16 +28,18 @@ def question(
     points: float,
     extra_credit: bool = False,
     limits: Mapping[str, float | str] | None = None,
+    needs: str | None = None,
 ):
     """Mark a class of hidden tests as one question.
 
     ``question_id`` is the name of the function that students write; it is nbgrader's ``grade_id``
     too. ``points`` is what the question is worth: the only place where that is written.
     Extra credit counts on top of the assignment's points. ``limits`` are this question's own, of
-    those that can be: ``{"call_seconds": 30, "memory": "4GB"}``.
+    those that can be: ``{"call_seconds": 30, "memory": "4GB"}``. ``needs="cuda"``: where the grader
+    has no such device the question is skipped, so it has to be extra credit.
     """
     return pytest.mark.question(
-        question_id, points=points, extra_credit=extra_credit, limits=limits
+        question_id, points=points, extra_credit=extra_credit, limits=limits, needs=needs
     )
 
 
@@ -51,6 +54,7 @@ class Question:
     points: float
     extra_credit: bool = False
     limits: Mapping[str, float | str] | None = None
+    needs: str | None = None  # one of DEVICES, or nothing
 
     @property
     def grade_cell(self) -> str:
@@ -89,6 +93,11 @@ class Assignment:
         """In the order of the hidden tests' file."""
         return read_markers(self.hidden_tests)
 
+    @functools.cached_property
+    def uses(self) -> tuple[str, ...]:
+        """The packages that it is about, besides NumPy, of those that others do without."""
+        return read_uses(self.hidden_tests)
+
     def question(self, question_id: str) -> Question:
         return next(q for q in self.questions if q.id == question_id)
 
@@ -121,10 +130,49 @@ def read_markers(path: Path) -> tuple[Question, ...]:
                     if not marked.points > 0:
                         raise BadSource(f"{marked.id} in {path.name} is worth {marked.points}")
                     _check_limits(marked, path)
+                    _check_needs(marked, path)
                     if marked.id in found:
                         raise BadSource(f"{path.name} has two classes for {marked.id}")
                     found[marked.id] = marked
     return tuple(found.values())
+
+
+def read_uses(path: Path) -> tuple[str, ...]:
+    """The packages in ``USES = ("torch", "numba")`` of a file of hidden tests; none without it."""
+    for node in ast.parse(path.read_text("utf-8"), str(path)).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="USES")], value=value):
+                return _packages(value, node.lineno, path)
+    return ()
+
+
+def _packages(value: ast.expr, line: int, path: Path) -> tuple[str, ...]:
+    try:
+        names = ast.literal_eval(value)
+    except ValueError:
+        names = None
+    usable = [name for name in WITHOUT if name not in OURS]
+    if not (isinstance(names, tuple) and all(name in usable for name in names)):
+        raise BadSource(
+            f"line {line} of {path.name}: USES is a plain tuple of packages, like "
+            f'USES = ("torch",), of those that can be allowed: {", ".join(usable)}'
+        )
+    return names
+
+
+def _check_needs(marked: Question, path: Path) -> None:
+    if marked.needs is None:
+        return
+    if marked.needs not in DEVICES:
+        raise BadSource(
+            f"{marked.id} in {path.name} needs {marked.needs!r}; a question can need "
+            f"{', '.join(map(repr, DEVICES))}."
+        )
+    if not marked.extra_credit:
+        raise BadSource(
+            f"{marked.id} in {path.name} needs a device, so it is extra_credit=True: nobody loses "
+            "points for their hardware."
+        )
 
 
 def _check_limits(marked: Question, path: Path) -> None:

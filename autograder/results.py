@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SCHEMA = 1
-STATUSES = ("passed", "failed", "error", "timeout", "not attempted")
+STATUSES = ("passed", "failed", "error", "timeout", "not attempted", "skipped")
 
 
 def writable(text: str) -> str:
@@ -55,7 +55,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """One question. ``seconds`` is the wall time of its tests."""
+    """One question. ``seconds`` is the wall time of its tests.
+
+    ``note`` says why it was *skipped*: its tests were not run, and it is extra credit.
+    """
 
     id: str
     points: float
@@ -65,6 +68,7 @@ class QuestionResult:
     extra_credit: bool = False
     misconception: str | None = None
     hint: str | None = None
+    note: str | None = None
 
     @property
     def score(self) -> float:
@@ -84,6 +88,7 @@ class QuestionResult:
             "status": self.status,
             "misconception": self.misconception,
             "hint": self.hint,
+            "note": self.note,
             "tests": [asdict(test) for test in self.tests],
         }
 
@@ -160,6 +165,7 @@ class Report:
                 extra_credit=q["extra_credit"],
                 misconception=q["misconception"],
                 hint=q["hint"],
+                note=q.get("note"),  # older reports have none
             )
             for q in data["questions"]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from . import submission as submissions
+from .devices import equipped
 from .diagnose import MISCONCEPTIONS, diagnose, hint, load_misconceptions
 from .errors import BadSubmission, StudentError, StudentRaised, TimedOut, UnreadableResult
 from .feedback import question_html, question_text
@@ -33,6 +35,11 @@ DEFINITIONS = (
 LEFT_UNSOUND = (TimedOut, UnreadableResult)  # after these, a kernel may live on, and be broken
 AGAIN = 3.0  # times the limit, for a cell that is run again
 NOT_WRITTEN = "Not written yet: the cell is as it was released."
+
+NO_DEVICE_HERE = (
+    "skipped: this grader has no {} device. Nothing is lost: it is extra credit, and what it is "
+    "about is graded without a device elsewhere."
+)
 
 
 @dataclass
@@ -61,7 +68,9 @@ def grade(
 ) -> Graded:
     """Grade one submission. Raises GraderError only for what is not the submission's doing."""
     load_misconceptions(assignment.misconceptions)
-    walk = _Walk(submission, assignment, limits or Limits(), sandboxed)
+    limits = equipped(limits or Limits(), assignment)
+    _simulate(assignment.uses)
+    walk = _Walk(submission, assignment, limits, sandboxed)
     seed = seed_of(submission.digest()) if seed is None else seed
     start = time.monotonic()
     try:
@@ -80,6 +89,15 @@ def grade(
         timing=walk.timing,
     )
     return Graded(report, submission.notebook)
+
+
+def _simulate(uses: tuple[str, ...]) -> None:
+    """References that a diagnosis calls run in numba's simulator, here in the grader's process.
+
+    On a device the student's results are the same to the last digits that are compared.
+    """
+    if "numba" in uses:
+        os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")  # which numba reads on import
 
 
 @dataclass
@@ -134,6 +152,9 @@ class _Walk:
             grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
             if grade_id in questions:
                 question = questions[grade_id]
+                if question.needs not in (None, self.limits.device):
+                    self._skip(question, cell)
+                    continue
                 with self._timed("tests"):
                     run = self._run_tests(question, answers.get(question.id, ""), tests)
                 self._conclude(question, run, cell)
@@ -254,6 +275,20 @@ class _Walk:
                 question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
             )
         return run
+
+    def _skip(self, question: Question, cell: NotebookNode) -> None:
+        """A question that needs what this grader has not: its tests are not run."""
+        result = QuestionResult(
+            id=question.id,
+            points=question.points,
+            extra_credit=question.extra_credit,
+            seconds=0.0,
+            status="skipped",
+            tests=(),
+            note=NO_DEVICE_HERE.format(question.needs.upper()),
+        )
+        self.results.append(result)
+        write_outputs(cell, result)
 
     def _conclude(self, question: Question, run: QuestionRun, cell: NotebookNode) -> None:
         name = None

@@ -31,14 +31,14 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import LocalProvisioner
 
-from . import seccomp
+from . import devices, seccomp
 from .errors import NoSandbox
 from .files import held_folder, left_over
 from .limits import Limits
 from .questions import PROJECT
 
 SCRATCH = "cnnlab-scratch-"  # how the names of our temporary folders begin
-BRIDGE_FILES = ("bridge.py", "supplied.py", "wire.py")
+BRIDGE_FILES = ("bridge.py", "supplied.py", "tensors.py", "wire.py")
 SETTINGS = (  # in /proc
     *("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "driver", "dynamic_debug"),
     "pressure",
@@ -63,12 +63,15 @@ def for_kernel(limits: Limits, scratch: Scratch, sandboxed: bool, door: Door | N
             "work": str(work),
             "home": str(home),
             "memory": limits.memory,
+            # a driver reserves as many addresses as all devices have memory, and more
+            "reserve": not limits.has_cuda,
             "file_size": limits.disk,
             "processes": 2 * limits.tasks,
             "open_files": OPEN_FILES,
             "message": limits.message,
             "cpu_seconds": int(limits.notebook_seconds),
             "without": limits.without,
+            "uses": limits.uses,
             "layers": None
             if door is None
             else {"socket": str(door.socket), "names": door.names, "message": limits.message},
@@ -299,6 +302,7 @@ def bubblewrap_command(
         # a map of it is memory that no process has, as are the ones that seccomp forbids
         *("--ro-bind", os.devnull, "/dev/zero"),
         *_disk("/dev/shm", limits),
+        *_device(limits),
         "--remount-ro",
         "/dev",
     ]
@@ -318,9 +322,9 @@ def _disk(folder: str, limits: Limits) -> list[str]:
     return ["--size", str(limits.disk), "--tmpfs", folder]
 
 
-def environment_of(home: Path) -> dict[str, str]:
+def environment_of(home: Path, limits: Limits) -> dict[str, str]:
     """All that the environment in a sandbox holds: nothing of the grader's own gets in."""
-    return {
+    environment = {
         "PATH": f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin",
         "HOME": str(home),
         "TMPDIR": "/tmp",
@@ -337,6 +341,21 @@ def environment_of(home: Path) -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+    if limits.uses:
+        # beside the packages, which are read-only here, it could not write
+        environment["NUMBA_CACHE_DIR"] = str(home / "numba")
+    if limits.uses and not limits.has_cuda:
+        # kernels run in numba's simulator, and nothing looks for a device
+        environment |= {"NUMBA_ENABLE_CUDASIM": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return environment
+
+
+def _device(limits: Limits) -> list[str]:
+    """The CUDA device with its driver, for an assignment that may use it."""
+    if not limits.has_cuda:
+        return []
+    nodes = [word for node in devices.nodes() for word in ("--dev-bind-try", node, node)]
+    return nodes + [word for folder in devices.folders() for word in _bind(folder)]
 
 
 def _bubblewrap() -> str:
@@ -447,7 +466,7 @@ class SandboxProvisioner(LocalProvisioner):
         manager, scratch = self.parent, self.parent.scratch
         kwargs = await super().pre_launch(**kwargs)
         work, home = scratch.inside(manager.sandboxed)
-        environment = environment_of(home)
+        environment = environment_of(home, manager.limits)
         if manager.sandboxed:
             readable = [scratch.bridge, scratch.seed]
             readable += [] if manager.door is None else [manager.door.socket.parent]

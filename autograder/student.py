@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,10 @@ from .errors import (
     StudentRaised,
     TimedOut,
     UnreadableResult,
+    WrongAnswer,
 )
 from .kernel import MAX_WORDS, Kernel, Took
-from .wire import Handle
+from .wire import Handle, Tensor
 
 KEPT = 4_000_000  # bytes of a result that are kept for the diagnosis; right answers are smaller
 LONG = 1000  # items
@@ -48,14 +49,15 @@ class Call:
 
     Or an assignment, ``target.assigned = args[0]``. Or, by its ``op``, a value that was put into
     the kernel, ``args[0]``, or a look at one: what functions write into their arguments is to be
-    diagnosed too.
+    diagnosed too. Or a ``library``, or a function of the student's to be handed on (``find``), of
+    the name ``target``; or a module's weights, read (``state``) or written (``set_state``).
     """
 
     target: str | Handle | None
     args: tuple
     kwargs: dict
     result: Any = None
-    error: StudentError | None = None
+    error: StudentError | WrongAnswer | None = None
     name: str = ""  # the function's, as people know it
     assigned: str | None = None
     op: str = "call"
@@ -107,7 +109,7 @@ class Session:
         return bool(self.calls) and self.stops[self.calls[-1].name] == 1
 
     def call(self, target: str | Handle, args: tuple, kwargs: dict) -> Any:
-        name = target if isinstance(target, str) else self._name_of(target)
+        name = self._name_of_call(target, args)
         call = Call(target, self._remembered(args), self._remembered(kwargs), name=name)
         self.calls.append(call)
         number = len(self.calls) - 1
@@ -164,6 +166,61 @@ class Session:
     def load_weights(self, net: Handle, file: str) -> None:
         self._ask({"op": "load_weights", "of": net, "key": file}, f"the file {file}")
 
+    def library(self, name: str) -> Handle:
+        """A module of the kernel's, which is none of the student's."""
+        usable = (*self.kernel.limits.uses, "cnnlab")
+        if name.partition(".")[0] not in usable:
+            raise GraderError(
+                f"A hidden test takes the library {name}, but this assignment's are "
+                f"{', '.join(usable)}: its hidden tests say so by USES = (…)."
+            )
+        return self._named("library", name)
+
+    def find(self, name: str) -> Handle:
+        return self._named("find", name)
+
+    def _named(self, op: str, name: str) -> Handle:
+        handle = self._ask({"op": op, "name": name}, name)
+        if not isinstance(handle, Handle):
+            raise UnreadableResult(name, "it did not stay where it was")
+        handle.__dict__["origin"] = (len(self.calls), ())
+        self.calls.append(Call(name, (), {}, name=name, op=op))
+        return handle
+
+    def state(self, model: Any) -> dict[str, np.ndarray]:
+        found = self._state(model)
+        # what nobody has set is random, and says nothing
+        if any(call.op == "set_state" and call.target is model for call in self.calls):
+            look = Call(model, (), {}, name=self._name_of(model), op="state")
+            look.result = found if _weight(found) <= KEPT else TOO_LARGE
+            self.calls.append(look)
+        return found
+
+    def _state(self, model: Any) -> dict[str, np.ndarray]:
+        if not isinstance(model, Handle):
+            raise WrongAnswer(f"the model should be an nn.Module, but is {_briefly(model)}.")
+        found = self._ask({"op": "state", "of": model}, self._name_of(model))
+        if found is None:
+            raise WrongAnswer(
+                f"the model should be an nn.Module, but is an object of type {model.type_name}."
+            )
+        if not (isinstance(found, dict) and all(isinstance(v, np.ndarray) for v in found.values())):
+            raise UnreadableResult(self._name_of(model), "its weights are not a dict of tensors")
+        return found
+
+    def set_state(self, model: Any, values: Mapping[str, Any]) -> None:
+        arrays = {name: _array_of(value) for name, value in values.items()}
+        there = self._state(model)
+        call = Call(model, (arrays,), {}, name=self._name_of(model), op="set_state")
+        self.calls.append(call)
+        try:
+            check_state(there, arrays)
+            sent = {name: Tensor(array) for name, array in arrays.items()}
+            self._ask({"op": "set_state", "of": model, "value": sent}, call.name)
+        except (StudentError, WrongAnswer) as error:
+            call.error = error
+            raise
+
     def length(self, handle: Handle) -> int:
         name = self._name_of(handle)
         length = self._ask({"op": "len", "of": handle}, name)
@@ -198,6 +255,19 @@ class Session:
             return handle.type_name
         return ".".join([call.name, *(key for op, key in path if op == "attr")])
 
+    def _name_of_call(self, target: str | Handle, args: tuple) -> str:
+        """What is called; where a library is to call a function of the student's, that one."""
+        if isinstance(target, str):
+            return target
+        if self._op_of(target) == "library":
+            found = [arg for arg in args if isinstance(arg, Handle) and self._op_of(arg) == "find"]
+            target = found[0] if found else target
+        return self._name_of(target)
+
+    def _op_of(self, handle: Handle) -> str:
+        index, _ = handle.origin
+        return self.calls[index].op if 0 <= index < len(self.calls) else ""
+
     def _remembered(self, value: Any) -> Any:
         """A copy that a test cannot change afterwards, with a Part for what the student made."""
         return self._with_parts(value, LOST, np.ndarray.copy)
@@ -214,6 +284,8 @@ class Session:
             return Part(known[1])
         if isinstance(value, np.ndarray):
             return take(value)
+        if isinstance(value, Tensor):
+            return Tensor(take(value.array), value.grad, value.dtype)
         if type(value) in (tuple, list):
             return type(value)(self._with_parts(item, since, take) for item in value)
         if isinstance(value, dict):
@@ -303,9 +375,36 @@ class Student:
     def load_weights(self, net: Handle, file: str) -> None:
         """Give a net the weights from a file that was handed in beside the notebook.
 
-        The kernel reads it, by cnnlab.weights; no byte of it comes here.
+        The kernel reads it, by cnnlab.weights, or for an nn.Module by cnnlab.torch_weights; no
+        byte of it comes here.
         """
         self._session.load_weights(net, file)
+
+    def library(self, name: str) -> Handle:
+        """A module in the kernel, to build models, optimizers or arguments there.
+
+        One of the assignment's USES or of cnnlab: ``student.library("torch.nn").Linear(3, 2)``.
+        """
+        return self._session.library(name)
+
+    def find(self, name: str) -> Handle:
+        """A function of the student's, to be handed on: to a library that launches it, say."""
+        return self._session.find(name)
+
+    def state(self, model: Handle) -> dict[str, np.ndarray]:
+        """Copies of an nn.Module's weights and buffers, by their names in its state_dict.
+
+        A batch norm's num_batches_tracked, which is no weight, is left out. Raises WrongAnswer for
+        what is no nn.Module.
+        """
+        return self._session.state(model)
+
+    def set_state(self, model: Handle, values: Mapping[str, Any]) -> None:
+        """Give an nn.Module these weights (arrays or Tensors), by name: all that it has, no other.
+
+        They take the dtype of what is there. Raises WrongAnswer where names or shapes do not fit.
+        """
+        self._session.set_state(model, values)
 
     def timed(self, name: str, *args: Any) -> tuple[Any, Took]:
         """Call a function: (what it returned, how long it took).
@@ -315,6 +414,32 @@ class Student:
         """
         value = self._session.call(name, args, {})
         return value, self._session.kernel.took
+
+
+def check_state(there: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> None:
+    """Raise WrongAnswer unless a module's state has these names and shapes."""
+    missing, other = values.keys() - there.keys(), there.keys() - values.keys()
+    if missing or other:
+        names = ", ".join(values)
+        found = ", ".join(name[:40] for name in list(there)[:20]) or "none"
+        raise WrongAnswer(
+            f"the model's weights should be called {names}, but it has {found}. The names come "
+            "from its attributes: self.conv = nn.Conv2d(…) makes conv.weight and conv.bias."
+        )
+    for name, value in values.items():
+        if there[name].shape != value.shape:
+            raise WrongAnswer(
+                f"{name} of the model has the shape {there[name].shape}, but should have "
+                f"{value.shape}."
+            )
+
+
+def _array_of(value: Any) -> np.ndarray:
+    return np.array(value.array if isinstance(value, Tensor) else value)
+
+
+def _briefly(value: Any) -> str:
+    return "None (is there a return?)" if value is None else f"a {type(value).__name__}"
 
 
 def _is_lost_layer(error: Exception | None) -> bool:
@@ -353,6 +478,8 @@ def _is_shared(value: Any) -> bool:
 
 def _weight(value: Any) -> int:
     """About how many bytes a result takes."""
+    if isinstance(value, Tensor):
+        return value.array.nbytes
     if isinstance(value, np.ndarray):
         return value.nbytes
     if isinstance(value, str):

@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 DTYPE = re.compile(r"[<>|=]?(\?|[biufc]\d{1,2})")
+TORCH_DTYPE = re.compile(r"[a-z][a-z0-9_]{0,23}")
 NUMBER_KINDS = "biufc"  # bool, int, uint, float, complex: no objects, no records, no dates
 MAX_DEPTH = 16
 MAX_ITEMS = 100_000
@@ -31,6 +33,30 @@ SMALL = 16  # but for short rows of plain numbers: a shape is a value wherever i
 
 class WireError(ValueError):
     """The bytes are not what ``dumps`` writes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """Stands, in the grader, for a PyTorch tensor: its numbers, in an array.
+
+    Sent, it arrives in the kernel as a tensor of the array's dtype on the CPU, which asks for
+    gradients where ``grad`` says so; a tensor that a student returns comes back as one. ``dtype``
+    is torch's name for what the numbers were: a bfloat16's come as float32.
+    """
+
+    array: np.ndarray
+    grad: bool = False
+    dtype: str = ""
+
+    __array__ = None  # a test has to say that it wants a tensor: compare.tensor(came, name)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "array", np.asarray(self.array))
+        object.__setattr__(self, "dtype", self.dtype or self.array.dtype.name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
 
 
 class Handle:
@@ -71,15 +97,19 @@ class Handle:
 
 
 def dumps(
-    value: Any, keep: Callable[[Any], dict] | None = None, depth: int = MAX_DEPTH
+    value: Any,
+    keep: Callable[[Any], dict] | None = None,
+    depth: int = MAX_DEPTH,
+    tensor: Callable[[Any], Tensor | None] = lambda value: None,
 ) -> list[bytes]:
     """Write a value as [JSON, buffer, buffer, …].
 
     ``keep(obj)`` is asked for the reference of everything that has no plain form, or lies deeper
-    than ``depth`` containers. Without it such a value raises WireError.
+    than ``depth`` containers. Without it such a value raises WireError. ``tensor(obj)`` is asked
+    first: what is a tensor to it travels as the Tensor that it gives.
     """
     buffers: list[bytes] = []
-    tree = _to_tree(value, buffers, keep or _refuse, depth)
+    tree = _to_tree(value, buffers, _Forms(keep or _refuse, tensor), depth)
     return [json.dumps(tree, allow_nan=False).encode(), *buffers]
 
 
@@ -91,12 +121,13 @@ def loads(
     frames: list[bytes],
     resolve: Callable[[dict], Any] = _no_reference,
     depth: int = MAX_DEPTH + ENVELOPE,
+    tensor: Callable[[Tensor], Any] = lambda tensor: tensor,
 ) -> Any:
     """Read what ``dumps`` wrote. Raises WireError for anything else, without allocating much.
 
     ``resolve(reference)`` turns the references of ``keep`` into objects; by default there may be
-    none. What is read can be written again: nothing in it is larger, or deeper, than ``dumps``
-    takes.
+    none. ``tensor(came)`` makes of each Tensor what this side has for it. What is read can be
+    written again: nothing in it is larger, or deeper, than ``dumps`` takes.
     """
     if frames and len(frames[0]) > MAX_JSON:
         raise WireError(f"{len(frames[0]) / 1e6:.0f} MB of JSON, where arrays travel beside it")
@@ -104,7 +135,7 @@ def loads(
         tree = json.loads(bytes(frames[0]))
     except (ValueError, IndexError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from None
-    return _from_tree(tree, dict(enumerate(frames[1:])), resolve, depth)
+    return _from_tree(tree, dict(enumerate(frames[1:])), _Objects(resolve, tensor), depth)
 
 
 def send(connection: Any, frames: list[bytes]) -> None:
@@ -132,6 +163,22 @@ def _refuse(obj: Any) -> dict:
     raise WireError(f"a {type(obj).__name__} cannot be sent")
 
 
+@dataclass(frozen=True)
+class _Forms:
+    """What a value without a plain form becomes when it is written."""
+
+    keep: Callable[[Any], dict]
+    tensor: Callable[[Any], Tensor | None]
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """And what such forms become when they are read."""
+
+    resolve: Callable[[dict], Any]
+    tensor: Callable[[Tensor], Any]
+
+
 PLAIN = (int, float, str, tuple, list, dict)
 
 
@@ -143,7 +190,15 @@ def _as_plain(value: Any) -> Any:
     return next((base(value) for base in PLAIN if isinstance(value, base)), value)
 
 
-def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], depth: int) -> Any:
+def _to_tree(value: Any, buffers: list[bytes], forms: _Forms, depth: int) -> Any:
+    tensor = value if type(value) is Tensor else forms.tensor(value)
+    if tensor is not None:
+        return {
+            "t": "tensor",
+            "v": _of_array(tensor.array, buffers),
+            "grad": tensor.grad,
+            "of": tensor.dtype,
+        }
     given, value = value, _as_plain(value)
     kind = type(value)
     if value is None or kind is bool:
@@ -157,38 +212,40 @@ def _to_tree(value: Any, buffers: list[bytes], keep: Callable[[Any], dict], dept
     # of a subclass, its plain numbers: what it says of its own dtype and shape does not count
     array = np.asarray(value) if isinstance(value, (np.ndarray, np.generic)) else None
     if array is not None and array.dtype.kind in NUMBER_KINDS:
-        buffers.append(array.tobytes())  # C order, whatever the strides were
-        return {
-            "t": "scalar" if isinstance(value, np.generic) else "array",
-            "dtype": array.dtype.str,
-            "shape": list(array.shape),
-            "buffer": len(buffers) - 1,
-        }
+        return _of_array(array, buffers, "scalar" if isinstance(value, np.generic) else "array")
     if depth >= 0 and kind in (tuple, list, dict) and len(value) <= MAX_ITEMS:
         items = [list(pair) for pair in value.items()] if kind is dict else list(value)
         if depth > 0 and kind is not dict:
             return {
                 "t": kind.__name__,
-                "v": [_to_tree(item, buffers, keep, depth - 1) for item in items],
+                "v": [_to_tree(item, buffers, forms, depth - 1) for item in items],
             }
         if depth > 0 and all(type(key) is str for key, _ in items):
             return {
                 "t": "dict",
-                "v": [[key, _to_tree(item, buffers, keep, depth - 1)] for key, item in items],
+                "v": [[key, _to_tree(item, buffers, forms, depth - 1)] for key, item in items],
             }
     short = type(given) in (tuple, list) and len(given) <= SMALL
     if depth == 0 and short and all(map(_is_plain, given)):
-        return {"t": kind.__name__, "v": [_to_tree(item, buffers, keep, 0) for item in given]}
-    return keep(given)  # a namedtuple that is a cache comes back as one
+        return {"t": kind.__name__, "v": [_to_tree(item, buffers, forms, 0) for item in given]}
+    return forms.keep(given)  # a namedtuple that is a cache comes back as one
+
+
+def _of_array(array: np.ndarray, buffers: list[bytes], what: str = "array") -> dict:
+    buffers.append(array.tobytes())  # C order, whatever the strides were
+    return {
+        "t": what,
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "buffer": len(buffers) - 1,
+    }
 
 
 def _is_plain(value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def _from_tree(
-    tree: Any, buffers: dict[int, bytes], resolve: Callable[[dict], Any], depth: int
-) -> Any:
+def _from_tree(tree: Any, buffers: dict[int, bytes], objects: _Objects, depth: int) -> Any:
     if tree is None or isinstance(tree, (bool, float)):
         return tree
     if isinstance(tree, int):
@@ -207,21 +264,32 @@ def _from_tree(
         case {"t": "array" | "scalar" as what, "dtype": dtype, "shape": shape, "buffer": index}:
             array = _array(dtype, shape, index, buffers)
             return array[()] if what == "scalar" and array.ndim == 0 else array
+        case {"t": "tensor", "v": dict(form), "grad": bool(grad), "of": str(name)}:
+            return objects.tensor(_tensor(form, grad, name, buffers))
         case {"t": "tuple" | "list" as what, "v": list(items)} if len(items) <= MAX_ITEMS:
-            values = [_from_tree(item, buffers, resolve, depth - 1) for item in items]
+            values = [_from_tree(item, buffers, objects, depth - 1) for item in items]
             return tuple(values) if what == "tuple" else values
         case {"t": "dict", "v": list(pairs)} if len(pairs) <= MAX_ITEMS:
             result = {}
             for pair in pairs:
                 if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)):
                     raise WireError("a dict's items must be pairs with text keys")
-                result[pair[0]] = _from_tree(pair[1], buffers, resolve, depth - 1)
+                result[pair[0]] = _from_tree(pair[1], buffers, objects, depth - 1)
             return result
         case {"t": "handle", "id": int(number), "type": str()} if abs(number) < MAX_INT:
-            return resolve(tree)
+            return objects.resolve(tree)
         case {"t": "part", "call": int(), "path": list()}:
-            return resolve(tree)
+            return objects.resolve(tree)
     raise WireError(f"unknown kind of value {str(tree.get('t'))[:40]!r}")
+
+
+def _tensor(form: dict, grad: bool, name: str, buffers: dict[int, bytes]) -> Tensor:
+    if not TORCH_DTYPE.fullmatch(name):
+        raise WireError(f"a tensor's dtype {name[:20]!r}")
+    match form:
+        case {"t": "array", "dtype": dtype, "shape": shape, "buffer": index}:
+            return Tensor(_array(dtype, shape, index, buffers), grad, name)
+    raise WireError("a tensor without an array")
 
 
 def _array(dtype: Any, shape: Any, index: Any, buffers: dict[int, bytes]) -> np.ndarray:

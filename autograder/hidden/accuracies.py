@@ -1,8 +1,8 @@
 """How often is a student's trained net right? Measured on pictures whose classes stay outside.
 
-The student's ``design_net`` runs in the kernel, and so does all that reads the file of weights: a
-bomb or a forgery in it meets the sandbox. Only pictures go in, only scores come out; the classes
-are compared here.
+The student's ``design_net`` or ``design_resnet`` runs in the kernel, and so does all that reads
+the file of weights: a bomb or a forgery in it meets the sandbox. Only pictures go in, only scores
+come out; the classes are compared here.
 
 The painter of the pictures is public, and the seed of a submission follows from its bytes: who
 knew both could paint along, and so know the classes. So a key that never leaves the grader's own
@@ -19,51 +19,98 @@ import importlib.util
 import os
 import secrets
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autograder.compare import describe
+from autograder.compare import describe, tensor
 from autograder.errors import GraderError, KernelDied, StudentError, TimedOut, WrongAnswer
 from autograder.hidden import nets
 from autograder.questions import PROJECT
+from autograder.wire import Tensor
 from cnnlab import design
 
 PICTURES, BATCH = 400, 50
 CLASSES = 10
 
 
-def measure(student: Any, rng: np.random.Generator) -> float:
+@dataclass(frozen=True)
+class Design:
+    """A design question."""
+
+    question: str
+    file: str  # of weights
+    lines: tuple[float, ...]  # the accuracies that count
+    made: Callable[[Any, Any], Any]  # (student, what came of the call) -> the net, or WrongAnswer
+    asked: str  # how students call it, for messages
+    scores: Callable[[Any, np.ndarray], Any]  # (net, pictures) -> their scores
+
+
+def _made_in_numpy(student: Any, came: Any) -> Any:
+    return nets.made(came, "design_net")
+
+
+def _made_in_torch(student: Any, came: Any) -> Any:
+    """A module in eval mode: its batch normalisations have running averages, dropout is off."""
+    student.state(nets.made(came, "design_resnet"))  # or a WrongAnswer: it is no module
+    nets.call(came, "eval")
+    return came
+
+
+def _loss(net: Any, X: np.ndarray) -> Any:
+    return nets.call(net, "loss", X)
+
+
+def _forward(net: Any, X: np.ndarray) -> np.ndarray:
+    return tensor(net(Tensor(X)), "the result of your module")
+
+
+NET = Design("design_net", design.FILE, design.LINES, _made_in_numpy, "net.loss(X)", _loss)
+RESNET = Design(
+    "design_resnet", design.RESNET_FILE, design.RESNET_LINES, _made_in_torch, "model(X)", _forward
+)
+
+
+def assert_reaches(student: Any, rng: np.random.Generator, least: float, which: Design) -> None:
+    reached = measure(student, rng, which)
+    if reached < least:
+        raise WrongAnswer(f"The accuracy on {PICTURES} new pictures is {reached:.3f}.")
+
+
+def measure(student: Any, rng: np.random.Generator, which: Design = NET) -> float:
     """The share of new pictures that the student's net classifies rightly.
 
     Once for each submission: all lines are compared with the same number, and what went wrong is
     said again. Raises WrongAnswer or StudentError.
     """
-    kept = student.__dict__.get("_session", student).__dict__
-    if "accuracy" not in kept:
+    session = student.__dict__.get("_session", student).__dict__
+    kept = session.setdefault("accuracies", {})
+    if which.question not in kept:
         try:
-            kept["accuracy"] = _measure(student, rng)
+            kept[which.question] = _measure(student, rng, which)
         except (KernelDied, TimedOut):  # perhaps without guilt
             raise
         except (StudentError, WrongAnswer) as error:
-            kept["accuracy"] = error
-    if isinstance(kept["accuracy"], Exception):
-        raise kept["accuracy"]
-    return kept["accuracy"]
+            kept[which.question] = error
+    if isinstance(kept[which.question], Exception):
+        raise kept[which.question]
+    return kept[which.question]
 
 
-def _measure(student: Any, rng: np.random.Generator) -> float:
-    net = nets.made(student.design_net(), "design_net")
-    student.load_weights(net, design.FILE)
+def _measure(student: Any, rng: np.random.Generator, which: Design) -> float:
+    net = which.made(student, getattr(student, which.question)())
+    student.load_weights(net, which.file)
     X, y = new_pictures(rng.bytes(16))
     right = 0
     for start in range(0, PICTURES, BATCH):
         part = slice(start, start + BATCH)
-        scores = nets.call(net, "loss", X[part])
+        scores = which.scores(net, X[part])
         if not isinstance(scores, np.ndarray) or scores.shape != (BATCH, CLASSES):
             raise WrongAnswer(
-                f"net.loss(X) of {BATCH} pictures should give scores of shape {BATCH, CLASSES}, "
+                f"{which.asked} of {BATCH} pictures should give scores of shape {BATCH, CLASSES}, "
                 f"and gave {describe(scores)}."
             )
         if scores.dtype.kind not in "iuf" or not np.isfinite(scores).all():

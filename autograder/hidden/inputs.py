@@ -6,6 +6,7 @@ import numpy as np
 
 from autograder.compare import assert_close, unpack
 from autograder.errors import StudentError, WrongAnswer
+from autograder.wire import Tensor
 
 # sums of products in single precision, whatever their order
 SINGLE = {"rtol": 1e-4, "atol": 1e-5}
@@ -21,8 +22,15 @@ def assert_unchanged(after, before, name):
 
 
 def assert_dtype(value, dtype, name, *, or_double=True):
-    """Raise WrongAnswer unless an array has this dtype. (A list has none.)"""
+    """Raise WrongAnswer unless an array has this dtype, or a tensor just it. (A list has none.)"""
     allowed = {np.dtype(dtype), np.dtype(np.float64 if or_double else dtype)}
+    if isinstance(value, Tensor):
+        if value.dtype != np.dtype(dtype).name:
+            raise WrongAnswer(
+                f"{name} has the dtype {value.dtype} where {np.dtype(dtype)} came in, and should "
+                "have that too. torch.zeros and torch.empty take a dtype: that of what came in"
+            )
+        return
     if isinstance(value, np.ndarray) and value.dtype not in allowed:
         wanted = " or ".join(sorted(map(str, allowed)))
         raise WrongAnswer(

@@ -1173,11 +1173,7 @@ class TestDesignNet:
     @pytest.mark.parametrize("least", design.LINES, ids="at least {:.2f}".format)
     def test_accuracy(self, student, rng, least):
         """the accuracy on new pictures, with the weights that were handed in"""
-        reached = accuracies.measure(student, rng)
-        if reached < least:
-            raise WrongAnswer(
-                f"The accuracy on {accuracies.PICTURES} new pictures is {reached:.3f}."
-            )
+        accuracies.assert_reaches(student, rng, least, accuracies.NET)
 
 
 # --- extra credit: group normalisation ------------------------------------------------------------

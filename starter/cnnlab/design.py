@@ -1,20 +1,28 @@
-"""The design question: what the net is given, where its weights lie, and which accuracies count."""
+"""The design questions: what a net is given, where its weights lie, and which accuracies count.
+
+design_net of 4_convnet is a net in NumPy, with params and loss(X). design_resnet of 5_gpu is a
+torch module. What is written for both asks the net itself which of them it is.
+"""
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from cnnlab import data
+from cnnlab import data, weights
 from cnnlab.evaluation import accuracy
-from cnnlab.weights import WeightsError, load_weights, save_weights
+from cnnlab.weights import WeightsError
 
 FILE = "design_net.npz"  # beside the notebook, written by cnnlab.weights.save_weights
 LINES = (0.40, 0.60, 0.70, 0.80, 0.84, 0.88, 0.92, 0.95)  # accuracies, worth the same each
+RESNET_FILE = "design_resnet.npz"  # the same for a module, by cnnlab.torch_weights.save_weights
+RESNET_LINES = (0.50, 0.70, 0.85, 0.92, 0.95, 0.97)
 
 
 def prepared(X: np.ndarray) -> np.ndarray:
@@ -35,28 +43,82 @@ def _statistics() -> tuple[np.ndarray, np.ndarray]:
     return data.channel_statistics(data.load("toys").X_train)
 
 
-def under_other_names() -> list[str]:
-    """Files here that look as if they were FILE, but are not: a browser calls a second download of
-    the same name design_net(1).npz, and nobody looks at that."""
-    path = Path(FILE)
+def is_module(net: Any) -> bool:
+    """Whether a net is a torch module. Without torch, none is."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(net, torch.nn.Module)
+
+
+def file_of(net: Any) -> str:
+    """The name that the file with this net's weights has to have."""
+    return RESNET_FILE if is_module(net) else FILE
+
+
+def under_other_names(file: str) -> list[str]:
+    """Files here that look as if they were ``file``, but are not: a browser calls a second download
+    of the same name design_net(1).npz, and nobody looks at that."""
+    path = Path(file)
     found = path.parent.glob(f"{path.stem}*{path.suffix}")
     return sorted(each.name for each in found if each.name != path.name)
 
 
 def validation_accuracy(net: Any) -> float:
-    """How often a net is right on the toys' validation images, 0 to 1."""
+    """How often a net is right on the toys' validation images, 0 to 1.
+
+    Args:
+        net: with loss(X), or a torch module, on any device; that is asked in eval mode, and put
+            back into the mode that it was in.
+    """
     toys = data.load("toys")
-    return accuracy(net, prepared(toys.X_val), toys.y_val, batch_size=50)
+    asked = _Asked(net) if is_module(net) else net
+    return accuracy(asked, prepared(toys.X_val), toys.y_val, batch_size=50)
+
+
+class _Asked:
+    """A torch module's scores, as those of a net in NumPy."""
+
+    def __init__(self, module: Any):
+        self.module = module
+
+    def loss(self, X: np.ndarray) -> np.ndarray:
+        torch, was_training = sys.modules["torch"], self.module.training
+        some = next(self.module.parameters(), torch.zeros(()))  # none: it has learned nothing
+        self.module.eval()
+        try:
+            with torch.no_grad():
+                scores = self.module(torch.tensor(X, device=some.device))
+        finally:
+            self.module.train(was_training)
+        return scores.float().cpu().numpy()
+
+
+def load(net: Any) -> None:
+    """Give a net the weights that lie in its file.
+
+    Raises:
+        WeightsError: there is no such file, or it belongs to another net. The net is as it was.
+    """
+    _filing(net).load_weights(file_of(net), net)
+
+
+def _filing(net: Any) -> ModuleType:
+    """The module that writes this kind of net into a file, and reads it."""
+    if is_module(net):
+        from cnnlab import torch_weights  # imports torch, which 1_ to 4_ do without
+
+        return torch_weights
+    return weights
 
 
 def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
-    """Save a net's weights in FILE, unless those that lie there are better; say which.
+    """Save a net's weights in its file, unless those that lie there are better; say which.
 
     So running a notebook anew does not lose the best of many attempts.
 
     Args:
-        net: a trained net.
-        make: design_net; of the file's weights only those count that fit into the net it makes.
+        net: a trained net: its file is design_net.npz, or a torch module's design_resnet.npz.
+        make: design_net or design_resnet; of the file's weights only those count that fit into the
+            net it makes.
 
     Returns:
         Whether it was saved.
@@ -64,29 +126,30 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
     Raises:
         WeightsError: the weights are too large or not finite, or the file cannot be written.
     """
-    if others := under_other_names():
+    file = file_of(net)
+    if others := under_other_names(file):
         print(
-            f"({' and '.join(others)} is not looked at: only {FILE} counts. Rename what you mean.)"
+            f"({' and '.join(others)} is not looked at: only {file} counts. Rename what you mean.)"
         )
     reached, there = validation_accuracy(net), _reached_by_the_file(make)
     if there is not None and there > reached:
         print(
-            f"{reached:.3f} on the validation images. The weights in {FILE} reach {there:.3f}, so "
+            f"{reached:.3f} on the validation images. The weights in {file} reach {there:.3f}, so "
             f"they stay. (Delete the file if you do not want them.)"
         )
         return False
-    save_weights(FILE, net)
-    print(f"{reached:.3f} on the validation images: saved in {FILE}")
+    _filing(net).save_weights(file, net)
+    print(f"{reached:.3f} on the validation images: saved in {file}")
     return True
 
 
 def _reached_by_the_file(make: Callable[[], Any]) -> float | None:
     """None: there is no file, or it belongs to another net."""
-    if not Path(FILE).exists():
+    net = make()
+    if not Path(file_of(net)).exists():
         return None
     try:
-        net = make()
-        load_weights(FILE, net)
+        load(net)
     except WeightsError:
         return None
     return validation_accuracy(net)

@@ -7,7 +7,7 @@ under names like "bn_params.0.running_mean".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,32 @@ def set_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:
         for number, _ in enumerate(getattr(model, "bn_params", ()))
         for which in RUNNING
     }  # of a net that has seen no batch yet
+    check_weights(weights, expected, may_be_missing)
+    some = next(iter(model.params.values()), np.zeros(0, np.float32))
+    for name, array in weights.items():
+        array = np.array(array, dtype=expected.get(name, some).dtype)
+        if name in model.params:
+            model.params[name] = array
+        else:
+            _, number, which = name.split(".")
+            model.bn_params[int(number)][which] = array
+
+
+def check_weights(
+    weights: Mapping[str, np.ndarray],
+    expected: Mapping[str, Any],
+    may_be_missing: Set[str] = frozenset(),
+) -> None:
+    """Compare weights with those of the net that is to have them.
+
+    Args:
+        weights: name -> array.
+        expected: name -> array or tensor, whose shape is the right one.
+        may_be_missing: names that the net would take too.
+
+    Raises:
+        WeightsError: names are missing or too many, shapes differ, or a number is NaN or infinite.
+    """
     missing = sorted(set(expected) - set(weights))
     unknown = sorted(set(weights) - set(expected) - may_be_missing)
     if missing or unknown:
@@ -61,24 +87,16 @@ def set_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:
         )
     for name, array in weights.items():
         shape = np.shape(array)
-        if name in expected and shape != expected[name].shape:
+        if name in expected and shape != tuple(expected[name].shape):
             raise WeightsError(
                 f"These weights belong to another net: {name} has the shape {shape}, and in this "
-                f"net {expected[name].shape}."
+                f"net {tuple(expected[name].shape)}."
             )
         if not np.isfinite(array).all():
             raise WeightsError(
                 f"{name} holds NaN or infinity: a net with it classifies nothing. Train it anew, "
                 "with a smaller learning rate."
             )
-    some = next(iter(model.params.values()), np.zeros(0, np.float32))
-    for name, array in weights.items():
-        array = np.array(array, dtype=expected.get(name, some).dtype)
-        if name in model.params:
-            model.params[name] = array
-        else:
-            _, number, which = name.split(".")
-            model.bn_params[int(number)][which] = array
 
 
 def save_weights(path: str | Path, model: Any) -> Path:
@@ -100,6 +118,11 @@ def save_weights(path: str | Path, model: Any) -> Path:
         raise WeightsError(
             "The net normalises batches, and has no running averages yet: train it, then save it."
         )
+    return write_weights(path, weights)
+
+
+def write_weights(path: str | Path, weights: Mapping[str, np.ndarray]) -> Path:
+    """Write a dict of arrays as save_weights does, with the same limits and errors."""
     size = sum(array.nbytes for array in weights.values())
     if size > LARGEST:
         largest = max(weights, key=lambda name: weights[name].nbytes)

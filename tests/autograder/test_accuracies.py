@@ -1,4 +1,4 @@
-"""The design question, in a real kernel: a trained net is measured, and files of all kinds met."""
+"""The design questions, in a real kernel: a trained net is measured, and files of all kinds met."""
 
 import json
 import os
@@ -152,3 +152,97 @@ def test_guessing_reaches_no_line(tmp_path):
     guess = "return np.random.default_rng(0).random((len(X), 10))"
     source = f"{EXAMPLE}\n\n\ndef loss(self, X, y=None):\n    {guess}\n\nConvNet.loss = loss\n"
     assert measure(tmp_path, source) < design.LINES[0]
+
+
+# -- a torch module --------------------------------------------------------------------------------
+
+RESNET = find_assignment("5_gpu")
+RESNET_SOURCE = "\n\n".join(
+    [
+        "import torch",
+        "import torch.nn as nn",
+        "import torch.nn.functional as F",
+        function_source(PROJECT / "solutions" / "residual_network.py", "ResidualBlock"),
+        function_source(PROJECT / "solutions" / "design_resnet.py", "design_resnet"),
+    ]
+)
+ANOTHER = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = right()
+
+    def state_dict(self, *args, **options):
+        return self.net.state_dict()
+
+    def forward(self, x):
+        {forward}
+
+right = design_resnet
+design_resnet = Net
+"""
+
+
+def measure_resnet(folder, source="", seconds=30):
+    limits = Limits(call_seconds=seconds).using(RESNET.uses)
+    with Kernel(limits, files=files_beside(folder, [])) as kernel:
+        kernel.run_cell(f"{RESNET_SOURCE}\n\n{source}", 60)
+        session = Session(kernel, lambda calm=False: kernel.restart())
+        session.begin_test()
+        return accuracies.measure(Student(session), np.random.default_rng(0), accuracies.RESNET)
+
+
+def write_resnet(folder, **changes):
+    weights = read_weights(RESNET.solution.with_name(design.RESNET_FILE))
+    np.savez(folder / design.RESNET_FILE, **{**weights, **changes})
+
+
+def test_the_residual_example_reaches_the_last_line(tmp_path):
+    write_resnet(tmp_path)
+    assert measure_resnet(tmp_path) >= design.RESNET_LINES[-1]
+
+
+def test_a_module_is_asked_in_eval_mode(tmp_path):
+    write_resnet(tmp_path)
+    asked = "assert not self.training; return self.net(x)"
+    assert measure_resnet(tmp_path, ANOTHER.format(forward=asked)) >= design.RESNET_LINES[-1]
+
+
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        (ANOTHER.format(forward="return self.net(x).detach().numpy()"), "should be a tensor"),
+        (ANOTHER.format(forward="return self.net(x)[:, :7]"), "shape"),
+        (ANOTHER.format(forward="return self.net(x) * float('nan')"), "finite"),
+        (ANOTHER.format(forward="raise ValueError('no')"), "no"),
+        ("def design_resnet():\n    return {'a': 1}", "object of your class"),
+        ("def design_resnet():\n    return object()", "nn.Module"),
+        ("def design_resnet():\n    return nn.Linear(2, 2)", "belong to another net"),
+    ],
+)
+def test_odd_modules_and_odd_scores_are_refused(source, words, tmp_path):
+    write_resnet(tmp_path)
+    with pytest.raises((StudentError, WrongAnswer), match=words):
+        measure_resnet(tmp_path, source)
+
+
+def test_without_its_file_a_module_has_no_points(tmp_path):
+    write(tmp_path)  # the other question's file
+    with pytest.raises(StudentError, match="There is no file"):
+        measure_resnet(tmp_path)
+
+
+def test_lines_are_compared_with_one_measurement(monkeypatch):
+    """Also between the two questions: each has its own."""
+
+    def counted(student, rng, which):
+        times.append(which.question)
+        return 0.9
+
+    times, student = [], type("S", (), {})()
+    monkeypatch.setattr(accuracies, "_measure", counted)
+    for which in (accuracies.NET, accuracies.RESNET):
+        accuracies.assert_reaches(student, None, 0.9, which)
+        with pytest.raises(WrongAnswer, match=r"0\.900"):
+            accuracies.assert_reaches(student, None, 0.91, which)
+    assert times == ["design_net", "design_resnet"]

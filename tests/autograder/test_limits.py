@@ -80,7 +80,9 @@ def test_an_exception_at_a_limit_names_the_limit(ename, evalue, words):
 def test_the_threat_model_tells_every_limit_with_its_default():
     page = (PROJECT / "docs" / "threat_model.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| ([\w. ]+) \|", page, re.M))
-    expected = {f.name: getattr(Limits(), f.name) for f in fields(Limits) if f.name != "without"}
+    expected = {
+        f.name: getattr(Limits(), f.name) for f in fields(Limits) if f.type in ("int", "float")
+    }
     assert rows.keys() == expected.keys()
     assert {name: getattr(Limits().but({name: text}), name) for name, text in rows.items()} == (
         expected

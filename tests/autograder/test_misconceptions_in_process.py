@@ -6,6 +6,7 @@ other outputs than every other one; functions that only pretend pass nothing.
 
 import copy
 import functools
+import importlib
 import time
 import zlib
 from itertools import combinations
@@ -14,12 +15,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from autograder import tensors
+from autograder.compare import describe
 from autograder.diagnose import MISCONCEPTIONS, load_misconceptions
 from autograder.errors import NotDefined, StudentError, StudentRaised, WrongAnswer
 from autograder.hidden import accuracies
 from autograder.kernel import Took
 from autograder.misconceptions import conv_layers, fast_layers
 from autograder.questions import find_assignments
+from autograder.student import check_state
+from autograder.wire import Tensor
 from cnnlab import data, design
 from cnnlab.weights import load_weights
 from solutions import convolution
@@ -37,7 +42,13 @@ LEAST = {
 }
 FEWEST = 3
 # without extra credit
-POINTS = {"1_image_features": 53, CONV_LAYERS: 36, "3_fast_layers": 40, "4_convnet": 53}
+POINTS = {
+    "1_image_features": 53,
+    CONV_LAYERS: 36,
+    "3_fast_layers": 40,
+    "4_convnet": 53,
+    "5_gpu": 46,
+}
 SEED = 7
 
 
@@ -45,17 +56,19 @@ class Held:
     """A value that stays on the student's side, as a Handle does."""
 
     def __init__(self, value, student=None, maker=""):
-        """``maker``: the function that it came from; of an object, the class."""
+        """``maker``: the function that it came from; of an object, the class; "" of a library."""
         self.__dict__.update(value=value, type_name=type(value).__name__)
         self.__dict__.update(_student=student, _maker=maker)
 
     def __getattr__(self, name):
         if name.startswith("_") or self._student is None:
             raise AttributeError(name)
+        if not self._maker:  # a library's parts are nobody's answer
+            return self._student.shown(getattr(self.value, name), "")
         return self._student.run(self._maker, functools.partial(getattr, self.value), name)
 
     def __setattr__(self, name, value):
-        setattr(self.value, name, copy.deepcopy(value))
+        setattr(self.value, name, fresh(value))
 
     def __getitem__(self, key):
         return self._student.run(self._maker, self.value.__getitem__, key)
@@ -64,20 +77,39 @@ class Held:
         return len(self.value)
 
     def __call__(self, *args, **kwargs):
-        return self._student.run(self._maker, self.value, *args, **kwargs)
+        # what a library calls counts for the function that was found for it
+        found = [arg._maker for arg in args if isinstance(arg, Held) and arg._maker]
+        maker = self._maker or next(iter(found), "")
+        return self._student.run(maker, self.value, *args, **kwargs)
 
 
 def fresh(value):
     """What the student's function gets: its own objects back, and copies of all else."""
     if isinstance(value, Held):
         return value.value
+    if isinstance(value, Tensor):
+        return tensors.from_array(value.array, value.grad)
     if isinstance(value, (list, tuple)):
         return type(value)(map(fresh, value))
+    if isinstance(value, dict):
+        return {key: fresh(item) for key, item in value.items()}
     return copy.deepcopy(value)
 
 
+def as_sent(value):
+    """What comes back: tensors as Tensors, in containers too."""
+    if tensors.is_tensor(value):
+        return Tensor(*tensors.to_array(value))
+    if isinstance(value, (tuple, list)):
+        items = map(as_sent, value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    if isinstance(value, dict):
+        return {key: as_sent(item) for key, item in value.items()}
+    return value
+
+
 def is_flat(value):
-    return value is None or isinstance(value, (str, int, float, np.ndarray, np.generic))
+    return value is None or isinstance(value, (str, int, float, np.ndarray, np.generic, Tensor))
 
 
 class FakeStudent:
@@ -88,6 +120,7 @@ class FakeStudent:
         self.calls = []  # (function's name, outcome), in order; a method counts for its class
         self.there = []  # what was put
         self.asked = ""  # the function that was called last
+        self.known = []  # modules whose weights were set
 
     def __getattr__(self, name):
         if name not in self.functions:
@@ -103,12 +136,14 @@ class FakeStudent:
         except Exception as error:
             self.calls.append((name, type(error).__name__))
             raise StudentRaised(name, type(error).__name__, str(error)) from error
-        if is_flat(result) or isinstance(result, (tuple, list, dict)):
-            self.calls.append((name, copy.deepcopy(result)))
+        sent = as_sent(result)
+        if is_flat(sent) or isinstance(sent, (tuple, list, dict)):
+            self.calls.append((name, copy.deepcopy(sent)))
         return self.shown(result, name)
 
     def shown(self, value, name):
         def inner(item):
+            item = as_sent(item) if tensors.is_tensor(item) else item
             return item if is_flat(item) else Held(item, self, name)
 
         if isinstance(value, (tuple, list)):
@@ -118,21 +153,54 @@ class FakeStudent:
         return inner(value)
 
     def load_weights(self, net, file):
+        """The weights that are handed out beside the solution of the question's assignment."""
+        load = load_weights
+        if tensors.is_module(net.value):
+            from cnnlab.torch_weights import load_weights as load
         try:
-            load_weights(ASSIGNMENTS["4_convnet"].solution.with_name(file), net.value)
+            load(ASSIGNMENTS[home()[net._maker]].solution.with_name(file), net.value)
         except Exception as error:
-            raise StudentRaised("design_net", type(error).__name__, str(error)) from error
+            raise StudentRaised(net._maker, type(error).__name__, str(error)) from error
+
+    def library(self, name):
+        return Held(importlib.import_module(name), self)
+
+    def find(self, name):
+        if name not in self.functions:
+            raise NotDefined(name)
+        return Held(self.functions[name], self, name)
+
+    def state(self, model):
+        found = tensors.state(model.value) if isinstance(model, Held) else None
+        if found is None:
+            raise WrongAnswer(f"the model should be an nn.Module, but is {describe(model)}.")
+        if any(model is known for known in self.known):  # else it is random
+            # of a library's model: what the last function left of it
+            maker = model._maker or (self.calls[-1][0] if self.calls else "")
+            self.calls.append((maker, found))
+        return found
+
+    def set_state(self, model, values):
+        values = {
+            name: np.array(value.array if isinstance(value, Tensor) else value)
+            for name, value in values.items()
+        }
+        check_state(self.state(model), values)
+        self.known.append(model)
+        tensors.set_state(
+            model.value, {name: tensors.from_array(value) for name, value in values.items()}
+        )
 
     def timed(self, name, *args):
         start = time.perf_counter()
         return getattr(self, name)(*args), Took(time.perf_counter() - start)
 
     def put(self, value):
-        self.there.append(Held(copy.deepcopy(value), self))
+        self.there.append(Held(fresh(value), self))
         return self.there[-1]
 
     def get(self, handle):
-        value = copy.deepcopy(handle.value)
+        value = copy.deepcopy(as_sent(handle.value))
         if any(handle is held for held in self.there):  # what the last function left of it
             self.calls.append((self.asked, value))
         return value
@@ -258,6 +326,8 @@ def test_misconception_loses_on_its_own_question_only(question, wrong):
 
 
 def same_outcome(a, b):
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.grad == b.grad and same_outcome(a.array, b.array)
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         return all(same_outcome(a[key], b[key]) for key in a)
     if isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
@@ -287,6 +357,14 @@ def test_misconceptions_can_be_told_apart(question):
         ), f"{one} and {other} give the same outputs in every hidden test"
 
 
+def emptied(module):
+    tensors.set_state(
+        module,
+        {name: tensors.from_array(0 * array) for name, array in tensors.state(module).items()},
+    )
+    return module
+
+
 def zeros_like_the_right_answer(function):
     def zeros(value):
         if isinstance(value, (tuple, list)):
@@ -295,7 +373,12 @@ def zeros_like_the_right_answer(function):
             return {key: zeros(v) for key, v in value.items()}
         if hasattr(value, "params"):
             return Zeros(value)
-        return 0 * value if isinstance(value, (int, float, np.ndarray, np.generic)) else value
+        if tensors.is_module(value):
+            value.register_forward_hook(lambda module, inputs, out: 0 * out)
+            return emptied(value)
+        if isinstance(value, (int, float, np.ndarray, np.generic)) or tensors.is_tensor(value):
+            return 0 * value
+        return value
 
     class Zeros:
         """An object all of whose attributes and results are zeros."""
@@ -310,7 +393,13 @@ def zeros_like_the_right_answer(function):
         def __setattr__(self, name, value):
             setattr(self.right, name, value)
 
-    return lambda *args, **options: zeros(function(*args, **options))
+    def dummy(*args, **options):
+        result = function(*args, **options)
+        for module in filter(tensors.is_module, args if result is None else ()):
+            emptied(module)  # the answer was written into it
+        return zeros(result)
+
+    return dummy
 
 
 def raises(error):

@@ -1,9 +1,13 @@
-"""What the design question keeps: the better one of two trained nets."""
+"""What the design questions keep: the better one of two trained nets."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from cnnlab import data, design
 from cnnlab.weights import WeightsError, read_weights, save_weights
@@ -55,11 +59,11 @@ def test_the_better_one_stays_whichever_came_first(in_a_folder, unequal_classes,
 def test_a_second_download_under_another_name_is_told(in_a_folder, unequal_classes, capsys, name):
     Path(name).touch()
     Path("three.npz").touch()
-    assert design.under_other_names() == [name]
+    assert design.under_other_names(design.FILE) == [name]
     assert design.save_if_better(Constant(5), Constant)
     out = capsys.readouterr().out
     assert f"({name} is not looked at: only design_net.npz counts." in out
-    assert design.under_other_names() == [name]
+    assert design.under_other_names(design.FILE) == [name]
 
 
 def test_as_good_a_net_is_saved(in_a_folder, unequal_classes):
@@ -77,3 +81,66 @@ def test_a_folder_that_cannot_be_written_is_told(in_a_folder, unequal_classes, m
     monkeypatch.setattr(design, "FILE", "not_there/design_net.npz")
     with pytest.raises(WeightsError, match=r"design_net.npz cannot be written in .*not_there"):
         design.save_if_better(Constant(5), Constant)
+
+
+# -- a torch module --------------------------------------------------------------------------------
+
+
+class Fixed(nn.Module):
+    """The same as Constant. In train mode it would be wrong about all."""
+
+    def __init__(self, best=None):
+        super().__init__()
+        self.register_buffer("w", torch.zeros(10))
+        self.norm = nn.BatchNorm2d(3)
+        if best is not None:
+            self.w[best] = 1
+
+    def forward(self, x):
+        assert not self.training and x.dtype == torch.float32 and x.shape[1:] == (3, 32, 32)
+        return self.w.repeat(len(x), 1) + 0 * self.norm(x).mean()
+
+
+def test_each_kind_of_net_has_its_file():
+    assert design.file_of(Constant()) == design.FILE == "design_net.npz"
+    assert design.file_of(Fixed()) == design.RESNET_FILE == "design_resnet.npz"
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_module_is_asked_in_eval_mode_and_gets_its_own_back(unequal_classes, training):
+    module = Fixed(3).train(training)
+    assert design.validation_accuracy(module) == 0.5
+    assert module.training is module.norm.training is training
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_the_better_module_stays_and_the_other_question_has_its_own_file(
+    in_a_folder, unequal_classes, capsys
+):
+    assert design.save_if_better(Constant(3), Constant)
+    assert design.save_if_better(Fixed(5), Fixed)  # the net's file is none of its business
+    assert "0.100 on the validation images: saved in design_resnet.npz" in capsys.readouterr().out
+    assert design.save_if_better(Fixed(3), Fixed)
+    assert not design.save_if_better(Fixed(5), Fixed)
+    assert "The weights in design_resnet.npz reach 0.500" in capsys.readouterr().out
+    assert kept() == 3
+    loaded = Fixed()
+    design.load(loaded)
+    assert int(loaded.w.argmax()) == 3
+
+
+def test_weights_of_another_module_do_not_stand_in_the_way(in_a_folder, unequal_classes):
+    assert design.save_if_better(Fixed(3), Fixed)
+    other = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
+    assert design.save_if_better(other, lambda: other)
+    with pytest.raises(WeightsError, match="belong to another net"):
+        design.load(Fixed())
+
+
+def test_the_design_of_a_net_in_numpy_does_without_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from cnnlab import design\n"
+        "assert design.file_of(object()) == design.FILE"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

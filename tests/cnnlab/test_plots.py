@@ -74,6 +74,12 @@ PICTURES = {
     "roofline": lambda: plots.roofline(
         8e9, 1e10, {"1x1": (0.2, 1e9), "5x5, 3 to 10 (lecture)": (50.0, 6e9)}
     ),
+    "roofline, in pairs": lambda: plots.roofline(
+        8e9,
+        1e10,
+        {f"{k}, batch {n}": (k * n**0.1, 1e9 * k * n**0.1) for k in (1, 3, 7) for n in (1, 128)},
+        pairs=True,
+    ),
     "regions": lambda: plots.regions(
         {"left": lambda p: (p[:, 0] > 0).astype(int), "all 2": lambda p: np.full(len(p), 2)},
         NUMBERS.standard_normal((30, 2)),
@@ -98,6 +104,45 @@ PICTURES = {
     "ladder": lambda: plots.ladder(
         {"HoG + colour, linear": 0.65, "nothing": np.nan, "all": 1.0, "none": 0.0}, chance=0.1
     ),
+    "bars": lambda: plots.bars(
+        {"float32": 1.0, "bfloat16, channels last": 1.8, "compiled": np.nan},
+        "times as fast",
+        mark=1,
+    ),
+    "bars of nothing": lambda: plots.bars({"a": np.nan}, "times as fast"),
+    "timeline": lambda: plots.timeline(
+        {
+            "one after the other": [
+                ("loader", [(0, 3, "load"), (7, 10, "load")]),
+                ("device", [(3, 7, "forward and backward"), (10, 14, "forward and backward")]),
+            ],
+            "many lanes": [("", [(0, 4, "a number")])] * 16,
+        },
+        "milliseconds",
+    ),
+    "timeline of one work": lambda: plots.timeline({"a": [("b", [(0, 1, "c")])]}, "seconds"),
+    "threads": lambda: plots.threads(6, 7, 4, marked=((1, 0), (2, 3))),
+    "threads, one block": lambda: plots.threads(2, 2, 2, marked=((0, 0), (1, 0))),
+    "stacked": lambda: plots.stacked(
+        {
+            "batch 32": {"weights": 0.04, "gradients": 0.04, "activations": 1.3},
+            "batch 128": {"weights": 0.04, "momentum": 0.04, "activations": 5.2},
+        },
+        "GB",
+        limit=4,
+    ),
+    "taps": lambda: plots.taps(
+        {
+            "plain": {"size": 7, "kernel": 3},
+            "pad 1": {"size": 7, "kernel": 3, "pad": 1},
+            "stride 2": {"size": 7, "kernel": 3, "stride": 2},
+            "dilation 2": {"size": 7, "kernel": 3, "dilation": 2},
+        }
+    ),
+    "groups": lambda: plots.groups(
+        {"groups=1": (4, 4, 1), "groups=2": (4, 4, 2), "groups=4: depthwise": (4, 4, 4)}
+    ),
+    "tape": lambda: plots.tape([("x", "3", "12"), ("x · x", "9", "2"), ("times 2", "18", "1")]),
     "ravine": lambda: plots.ravine(
         lambda x, y: x**2 + 20 * y**2,
         {"SGD": np.array([[-8.0, 1.5], [1.0, 9.0]]), "the start": np.array([[-8.0, 1.5]])},
@@ -237,6 +282,77 @@ def test_bars_tell_their_numbers_and_a_gap_says_so(shown):
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([32.9, 0, 98])
     first, second, last = (bar.get_facecolor() for bar in axes.patches)
     assert first == second != last
+
+
+def test_bars_of_ratios_tell_their_numbers_and_their_gaps(shown):
+    plots.bars({"a": 1.0, "b": 2.345, "c": np.nan}, "times as fast", mark=1)
+    axes = shown[0].axes[0]
+    assert [text.get_text().strip() for text in axes.texts] == ["1", "2.35", "not measured"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([1, 2.345, 0])
+    assert list(axes.lines[0].get_xdata()) == [1, 1]
+
+
+def test_the_same_work_has_one_colour_on_the_timeline(shown):
+    plots.timeline(
+        {"x": [("a", [(0, 2, "load"), (3, 4, "step")])], "y": [("b", [(1, 5, "step")])]}, "ms"
+    )
+    first, second = shown[0].axes
+    load, step = first.patches
+    (other,) = second.patches
+    assert load.get_facecolor() != step.get_facecolor() == other.get_facecolor()
+    assert (other.get_x(), other.get_width()) == (1, 4)
+    assert first.get_xlim() == second.get_xlim()
+
+
+def test_threads_without_a_number_are_crossed_out_and_the_marked_ones_place_is_worked_out(shown):
+    plots.threads(6, 7, 4, marked=((1, 0), (2, 3)))
+    axes = shown[0].axes[0]
+    assert len(axes.lines) == 8 * 8 - 6 * 7
+    assert all(line.get_xdata()[0] > 7 or line.get_ydata()[0] > 6 for line in axes.lines)
+    words = axes.texts[-1].get_text()
+    assert "1 · 4 + 2 = 6" in words and "0 · 4 + 3 = 3" in words
+    assert "2 x 2 blocks" in words and "22 threads" in words
+    assert any(patch.get_xy() == (6, 3) and patch.get_width() == 1 for patch in axes.patches)
+
+
+def test_a_stacks_parts_add_up(shown):
+    plots.stacked({"a": {"weights": 1.0, "activations": 2.0}}, "GB", limit=4)
+    axes = shown[0].axes[0]
+    assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(0, 1), (1, 2)]
+    assert axes.texts[0].get_text().strip() == "3"
+
+
+@pytest.mark.parametrize(
+    "settings, out, touched",
+    [
+        ({"size": 7, "kernel": 3}, 5, {(0, 0), (1, 1), (2, 2)}),
+        ({"size": 7, "kernel": 3, "stride": 2, "pad": 1}, 4, {(0, 0), (1, 1), (2, 2)}),
+        ({"size": 7, "kernel": 3, "dilation": 2}, 3, {(0, 0), (2, 2), (4, 4)}),
+    ],
+)
+def test_taps_stand_where_the_filter_touches(shown, settings, out, touched):
+    plots.taps({"a": settings})
+    axes = shown[0].axes[0]
+    assert [text.get_text() for text in axes.texts] == ["a", f"{out} x {out} out"]
+    first = [p for p in axes.patches if p.get_linewidth() == 1.6][: settings["kernel"] ** 2]
+    places = {tuple(np.floor(patch.get_xy()).astype(int)) for patch in first}
+    assert {place for place in places if place[0] == place[1]} == touched
+
+
+def test_each_filter_sees_its_own_group(shown):
+    plots.groups({"a": (4, 4, 2), "b": (4, 8, 4)})
+    lines = [line for line in shown[0].axes[0].lines if len(line.get_xdata()) == 2]
+    assert len(lines) == 4 * 2 + 8 * 1
+
+
+def test_a_pair_of_points_under_the_roof_shares_its_colour_and_mark(shown):
+    plots.roofline(
+        8e9, 1e10, {"a1": (1, 1e9), "a2": (1, 2e9), "b1": (3, 3e9), "b2": (3, 1e9)}, True
+    )
+    points = shown[0].axes[0].lines[-4:]
+    looks = [(p.get_color(), p.get_marker()) for p in points]
+    assert looks[0] == looks[1] != looks[2] == looks[3]
+    assert [p.get_fillstyle() for p in points] == ["none", "full"] * 2
 
 
 def test_minus_zero_is_written_as_zero(shown):

@@ -14,15 +14,19 @@ speed.py       times against sizes; what the machine allows
 training.py    a picture that changes while a net is trained
 descent.py     the paths of update rules down a ravine
 inside.py      the filters of a net, and the maps that its layers make
-charts.py      lines, and bars of accuracies
+charts.py      lines, and bars of accuracies, times and ratios
+settings.py    a convolution's stride, padding, dilation and groups
+tape.py        values forward and gradients back, along a chain of steps
+gpu.py         work along the clock, threads over an output, what fills a memory
 tiles.py       small pictures on one sheet, for the others
 
 Nothing in here convolves, pools or learns: the numbers come from your own functions.
 """
 
-from cnnlab.plots.charts import curves, ladder
+from cnnlab.plots.charts import bars, curves, ladder
 from cnnlab.plots.descent import ravine
 from cnnlab.plots.features import hog_glyphs, hue_histograms
+from cnnlab.plots.gpu import stacked, threads, timeline
 from cnnlab.plots.images import gallery, signals
 from cnnlab.plots.inside import activation_maps, filters
 from cnnlab.plots.memory import memory, product
@@ -31,7 +35,9 @@ from cnnlab.plots.numbers import Box, matrices
 from cnnlab.plots.photographs import patches, sheet, templates
 from cnnlab.plots.receptive import stacks
 from cnnlab.plots.results import confusions, losses, regions, results_chart, results_table
+from cnnlab.plots.settings import groups, taps
 from cnnlab.plots.speed import roofline, times
+from cnnlab.plots.tape import tape
 from cnnlab.plots.training import TrainingPicture
 from cnnlab.plots.windows import grids, layer, places
 
@@ -39,11 +45,13 @@ __all__ = [
     "Box",
     "TrainingPicture",
     "activation_maps",
+    "bars",
     "confusions",
     "curves",
     "filters",
     "gallery",
     "grids",
+    "groups",
     "hand_back",
     "hog_glyphs",
     "hue_histograms",
@@ -64,7 +72,12 @@ __all__ = [
     "shared_weights",
     "sheet",
     "signals",
+    "stacked",
     "stacks",
+    "tape",
+    "taps",
     "templates",
+    "threads",
+    "timeline",
     "times",
 ]

@@ -1,4 +1,4 @@
-"""Lines, and bars of accuracies."""
+"""Lines, and bars of accuracies, times and ratios."""
 
 from __future__ import annotations
 
@@ -76,4 +76,29 @@ def ladder(accuracy: Mapping[str, float], chance: float, ours: int = 1) -> None:
     axes.set_xlim(0, 112)
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("test accuracy in % (dashed: guessing)")
+    axes.tick_params(axis="y", length=0)
+
+
+@picture
+def bars(values: Mapping[str, float], across: str, mark: float | None = None) -> None:
+    """Draw numbers as bars, in the order given.
+
+    Args:
+        values: name -> 0 or more; NaN where nothing was measured, which leaves a gap.
+        across: what the numbers are, for the axis.
+        mark: a dashed line, at what the bars are compared with.
+    """
+    names, lengths = list(values), np.array(list(values.values()), dtype=float)
+    _, axes = plt.subplots(figsize=(WIDTH, 0.36 * len(names) + 0.9), layout="constrained")
+    places = np.arange(len(names))
+    axes.barh(places, np.nan_to_num(lengths), color=BLUE, height=0.72)
+    for place, value in zip(places, lengths, strict=True):
+        text = " not measured" if np.isnan(value) else f" {value:.3g}"
+        axes.text(np.nan_to_num(value), place, text, va="center", fontsize=10)
+    if mark is not None:
+        axes.axvline(mark, color=GREY, linestyle="--", zorder=0)
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.15 * max(np.nan_to_num(lengths).max(), mark or 0) or 1)
+    axes.set_xlabel(across)
     axes.tick_params(axis="y", length=0)

@@ -54,7 +54,10 @@ def times(
 
 @picture
 def roofline(
-    product_speed: float, copying_speed: float, layers: Mapping[str, tuple[float, float]]
+    product_speed: float,
+    copying_speed: float,
+    layers: Mapping[str, tuple[float, float]],
+    pairs: bool = False,
 ) -> None:
     """Draw layers under the roof that memory and arithmetic set.
 
@@ -62,6 +65,8 @@ def roofline(
         product_speed: multiply-adds per second, at most.
         copying_speed: bytes per second between memory and processor.
         layers: name -> (multiply-adds per byte, multiply-adds per second).
+        pairs: two points at a time are one layer in two sizes: they share colour and mark, and the
+            first of them is hollow.
     """
     _, axes = plt.subplots(figsize=(WIDTH, 3.8), layout="constrained")
     corner = product_speed / copying_speed
@@ -93,11 +98,14 @@ def roofline(
         fontsize=10,
     )
     for number, (name, (density, speed)) in enumerate(layers.items()):
+        layer = number // 2 if pairs else number
         axes.plot(
             density,
             speed / 1e9,
-            _MARKERS[number % len(_MARKERS)],
-            color=COLOURS[number % len(COLOURS)],
+            _MARKERS[layer % len(_MARKERS)],
+            color=COLOURS[layer % len(COLOURS)],
+            fillstyle="none" if pairs and number % 2 == 0 else "full",
+            markeredgewidth=2 if pairs else 1,
             markersize=9,
             label=name,
         )

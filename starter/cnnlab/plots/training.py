@@ -158,6 +158,8 @@ def _draw_accuracies(axes: Any, solver: Solver) -> None:
         (solver.train_acc_history, "training", BLUE, "--"),
         (solver.val_acc_history, "validation", ORANGE, "-"),
     ):
+        if len(history) != len(epochs):  # a Run does not measure it on the training images
+            continue
         axes.plot(epochs, 100 * np.array(history), dash, marker=".", color=colour, label=name)
     axes.set_xlim(0, solver.num_epochs + 0.5)
     axes.set_ylim(0, 100)

@@ -1,0 +1,104 @@
+"""Which device is picked, its name, and what it is asked to do; with GPUs that are not here."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from cnnlab import device
+
+GB = 2**30
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Makes up a machine: machine(cuda=2, mps=True)."""
+
+    def make(cuda=0, mps=False, memory=8 * GB):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        card = SimpleNamespace(name="Pretend 3000", total_memory=memory)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda which: card)
+
+    monkeypatch.delenv("CNNLAB_DEVICE", raising=False)
+    return make
+
+
+@pytest.mark.parametrize(
+    "has, expected",
+    [
+        ({}, "cpu"),
+        ({"mps": True}, "mps"),
+        ({"cuda": 1}, "cuda"),
+        ({"cuda": 1, "mps": True}, "cuda"),
+    ],
+)
+def test_the_fastest_is_picked(machine, has, expected):
+    machine(**has)
+    assert device.pick() == torch.device(expected)
+
+
+@pytest.mark.parametrize("wanted", ["cpu", "mps", "cuda", "cuda:1"])
+def test_the_environment_picks(machine, monkeypatch, wanted):
+    machine(cuda=2, mps=True)
+    monkeypatch.setenv("CNNLAB_DEVICE", wanted)
+    assert device.pick() == torch.device(wanted)
+
+
+@pytest.mark.parametrize(
+    "wanted, words",
+    [
+        ("gpu", "CNNLAB_DEVICE is 'gpu'; it has to be cpu, mps, cuda"),
+        ("meta", "'meta'; it has to be"),
+        ("mps", "'mps', and PyTorch finds no such device here"),
+        ("cuda:2", "counted from 0, and there are 2"),
+    ],
+)
+def test_a_device_that_is_not_here(machine, monkeypatch, wanted, words):
+    machine(cuda=2)
+    monkeypatch.setenv("CNNLAB_DEVICE", wanted)
+    with pytest.raises(ValueError, match=words):
+        device.pick()
+
+
+def test_plain_words(machine):
+    machine(cuda=1, memory=4 * GB)
+    assert device.describe("cuda") == "the GPU Pretend 3000 (CUDA), with 4.0 GB of memory"
+    assert device.describe("mps").startswith(
+        "Apple's GPU (MPS), which shares the computer's memory"
+    )
+    threads = torch.get_num_threads()
+    assert f"the CPU, with {threads} thread" in device.describe(torch.device("cpu"))
+    assert "no GPU is used" in device.describe("cpu")
+
+
+def test_waiting_is_the_devices_own(monkeypatch):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda which: waited.append(str(which)))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    for name in ("cpu", "cuda:1", "mps"):
+        assert device.synchronizer(name)() is None
+    assert waited == ["cuda:1", "mps"]
+
+
+def test_slower_devices_are_asked_for_less():
+    cpu, mps, cuda = (device.budget(name) for name in ("cpu", "mps", "cuda:0"))
+    for field in ("images", "epochs", "seconds", "batch", "large_batch", "products"):
+        values = [getattr(budget, field) for budget in (cpu, mps, cuda)]
+        assert values == sorted(values), field
+    assert "5,000 images for 5 epochs" in str(cpu)
+    with pytest.raises(ValueError, match="no budget for 'xpu'"):
+        device.budget("xpu")
+
+
+@pytest.mark.parametrize("memory", [2 * GB, 24 * GB])
+def test_a_large_gpu_is_held_to_4_gb(machine, monkeypatch, memory):
+    machine(cuda=1, memory=memory)
+    fractions = []
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda part, which: fractions.append(part)
+    )
+    allowed = device.limit_memory("cuda")
+    assert fractions == [allowed / memory] and allowed < min(memory, 4 * GB)
+    assert device.limit_memory("cpu") is None
