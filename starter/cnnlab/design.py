@@ -54,6 +54,14 @@ def file_of(net: Any) -> str:
     return RESNET_FILE if is_module(net) else FILE
 
 
+def under_other_names(file: str = FILE) -> list[str]:
+    """Files here that look as if they were this one, but are not: a browser calls a second download
+    of the same name design_net(1).npz, and nobody looks at that."""
+    path = Path(file)
+    found = path.parent.glob(f"{path.stem}*{path.suffix}")
+    return sorted(each.name for each in found if each.name != path.name)
+
+
 def validation_accuracy(net: Any) -> float:
     """How often a net is right on the toys' validation images, 0 to 1.
 
@@ -118,7 +126,12 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
     Raises:
         WeightsError: the weights are too large or not finite, or the file cannot be written.
     """
-    file, reached, there = file_of(net), validation_accuracy(net), _reached_by_the_file(make)
+    file = file_of(net)
+    if others := under_other_names(file):
+        print(
+            f"({' and '.join(others)} is not looked at: only {file} counts. Rename what you mean.)"
+        )
+    reached, there = validation_accuracy(net), _reached_by_the_file(make)
     if there is not None and there > reached:
         print(
             f"{reached:.3f} on the validation images. The weights in {file} reach {there:.3f}, so "

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cnnlab import data, design
 from cnnlab.checks.nets import params_of
 from cnnlab.checks.steps import CheckFailed, step
-from cnnlab.weights import WeightsError, load_weights
+from cnnlab.weights import WeightsError
+
+_tried: dict[str, Any] = {}  # the net of the check that runs: made once, and loaded once
 
 
 def _made(f):
@@ -26,8 +29,8 @@ def _made(f):
 
 @step("design_net", "a net for images of 3 × 32 × 32 and ten classes")
 def _(f):
-    net, X = _made(f), design.prepared(data.load("toys").X_val[:5])
-    scores = net.loss(X)
+    _tried["net"] = net = _made(f)
+    scores = net.loss(design.prepared(data.load("toys").X_val[:5]))
     if np.shape(scores) != (5, 10):
         cause = "input_dim=(3, 32, 32) and num_classes=10, which are ConvNet's defaults."
         raise CheckFailed(f"scores of shape {np.shape(scores)} for 5 images", "(5, 10)", cause)
@@ -35,47 +38,19 @@ def _(f):
 
 @step("design_net", "a new net each time")
 def _(f):
-    if _made(f) is _made(f):
+    if _made(f) is _tried["net"]:
         cause = "make the net inside the function: return ConvNet(...)."
         raise CheckFailed("the same net twice", "a new one each time", cause)
 
 
 @step("design_net", "the weights fit the net and can be used, once they are saved")
 def _(f):
-    if not Path(design.FILE).exists():
-        raise CheckFailed(
-            f"no {design.FILE} in {Path.cwd()}",
-            "a file with the trained net's weights, which you hand in too",
-            "the net is not trained yet, or not saved: run the two cells above. Or the file has "
-            "another name, or lies in another folder.",
-        )
-    try:
-        load_weights(design.FILE, _made(f))
-    except WeightsError as error:
-        cause = "save the weights again after each change of the net."
-        raise CheckFailed(str(error), f"a {design.FILE} that belongs to this net", cause) from None
+    _loaded(_tried["net"])
 
 
 @step("design_net", "the accuracy on the validation images")
 def _(f):
-    net = _made(f)
-    load_weights(design.FILE, net)
-    _tell_lines(design.validation_accuracy(net), design.LINES)
-
-
-def _tell_lines(reached, all_lines):
-    lines = sum(reached >= line for line in all_lines)
-    warnings.warn(
-        f"{reached:.3f} on the validation images: {lines} of {len(all_lines)} lines. The grader "
-        "measures on new pictures, which can be a little less.",
-        stacklevel=2,
-    )
-    if not lines:
-        raise CheckFailed(
-            f"accuracy {reached:.3f}",
-            f"at least {all_lines[0]:.2f}",
-            "the net was trained with other inputs than design.prepared makes, or hardly.",
-        )
+    _tell_lines(design.validation_accuracy(_tried.pop("net")), design.LINES)
 
 
 # -- the same for a torch module -------------------------------------------------------------------
@@ -95,7 +70,7 @@ def _module(f):
 def _(f):
     import torch
 
-    net = _module(f).eval()
+    _tried["net"] = net = _module(f).eval()
     with torch.no_grad():
         scores = net(torch.tensor(design.prepared(data.load("toys").X_val[:5])))
     if not isinstance(scores, torch.Tensor):
@@ -108,30 +83,59 @@ def _(f):
 
 @step("design_resnet", "a new module each time")
 def _(f):
-    if _module(f) is _module(f):
+    if _module(f) is _tried["net"]:
         cause = "make the module inside the function: return nn.Sequential(...)."
         raise CheckFailed("the same module twice", "a new one each time", cause)
 
 
 @step("design_resnet", "the weights fit the module and can be used, once they are saved")
 def _(f):
-    if not Path(design.RESNET_FILE).exists():
-        raise CheckFailed(
-            f"no {design.RESNET_FILE} in {Path.cwd()}",
-            "a file with the trained module's weights, which you hand in too",
-            "it is not trained yet, or not saved: run the two cells above. Or the file has another "
-            "name, or lies in another folder.",
-        )
-    try:
-        design.load(_module(f))
-    except WeightsError as error:
-        cause = "save the weights again after each change of the module."
-        wanted = f"a {design.RESNET_FILE} that belongs to this module"
-        raise CheckFailed(str(error), wanted, cause) from None
+    _loaded(_tried["net"])
 
 
 @step("design_resnet", "the accuracy on the validation images")
 def _(f):
-    net = _module(f)
-    design.load(net)
-    _tell_lines(design.validation_accuracy(net), design.RESNET_LINES)
+    _tell_lines(design.validation_accuracy(_tried.pop("net")), design.RESNET_LINES)
+
+
+# -- what both have --------------------------------------------------------------------------------
+
+
+def _loaded(net):
+    """Give the net its file's weights; or say what is wrong with the file."""
+    file = design.file_of(net)
+    others = " and ".join(design.under_other_names(file))
+    if not Path(file).exists():
+        cause = (
+            "the net is not trained yet, or not saved: run the two cells above. Or the file has "
+            "another name, or lies in another folder."
+        )
+        if others:
+            cause = f"there is {others}. Only the name {file} counts: rename the file."
+        wanted = "a file with the trained net's weights, which you hand in too"
+        raise CheckFailed(f"no {file} in {Path.cwd()}", wanted, cause)
+    if others:
+        warnings.warn(
+            f"{others} lies here too. Only {file} is looked at: is it the one you mean?",
+            stacklevel=2,
+        )
+    try:
+        design.load(net)
+    except WeightsError as error:
+        cause = "save the weights again after each change of the net."
+        raise CheckFailed(str(error), f"a {file} that belongs to this net", cause) from None
+
+
+def _tell_lines(reached, all_lines):
+    lines = sum(reached >= line for line in all_lines)
+    warnings.warn(
+        f"{reached:.3f} on the validation images: {lines} of {len(all_lines)} lines. The grader "
+        "measures on new pictures, which can be a little less.",
+        stacklevel=2,
+    )
+    if not lines:
+        raise CheckFailed(
+            f"accuracy {reached:.3f}",
+            f"at least {all_lines[0]:.2f}",
+            "the net was trained with other inputs than design.prepared makes, or hardly.",
+        )
