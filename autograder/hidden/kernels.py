@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograder.compare import assert_close
+from autograder.errors import WrongAnswer
 from autograder.hidden.inputs import SINGLE, assert_unchanged
 
 
@@ -39,7 +40,15 @@ def check(
     launch = student.library("cnnlab.simulator").launch
     blocks = blocks_over(expected.shape, threads)
     launch(student.find(name), blocks, threads, *held.values(), out, *numbers)
+    came = student.get(out)
+    empty = int(np.isnan(came).sum())
+    if empty:
+        raise WrongAnswer(
+            f"out is NaN in {empty} of its {came.size} entries. It was NaN before the launch: no "
+            "thread wrote there, or one added to what was there, or read shared memory before "
+            "anything was in it."
+        )
     tolerance = SINGLE if dtype == np.float32 else {}
-    assert_close(student.get(out), expected, name="out", **tolerance)
+    assert_close(came, expected, name="out", **tolerance)
     for key, handle in held.items():
         assert_unchanged(student.get(handle), arrays[key], key)

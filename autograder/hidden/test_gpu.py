@@ -1004,7 +1004,7 @@ class TestConvTiledKernel:
 
     def test_planes(self, student, rng):
         """many images and filters"""
-        self.check(student, rng, (2, 2, 4, 5), (2, 2, 3, 3), 1)
+        self.check(student, rng, (2, 2, 4, 8), (2, 2, 3, 3), 1)
 
     def test_large_filters(self, student, rng):
         """5x5 filters: a wider halo"""
@@ -1018,7 +1018,7 @@ class TestConvOnDevice:
         [
             pytest.param((5, 7), (3, 3), (), id="stride 1, no padding"),
             pytest.param((9, 5), (3, 2), (2, 1), id="stride 2, pad 1"),
-            pytest.param((4, 5), (5, 5), (1, 2), id="pad 2"),
+            pytest.param((9, 11), (5, 5), (1, 2), id="pad 2, and more than one block each way"),
         ],
     )
     def test_convolves(self, student, rng, hw, kernel, options):

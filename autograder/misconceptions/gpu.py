@@ -841,11 +841,13 @@ def leaves_pictures_where_they_are(model, batches, device):
     was = model.training
     model.eval()
     right = images = 0
-    with torch.no_grad():
-        for x, y in batches:
-            right += (model(x).argmax(1) == y).sum().item()
-            images += len(y)
-    model.train(was)
+    try:
+        with torch.no_grad():
+            for x, y in batches:
+                right += (model(x).argmax(1) == y).sum().item()
+                images += len(y)
+    finally:
+        model.train(was)
     return right / images
 
 
@@ -1286,18 +1288,18 @@ def goes_home_early(x, w, b, out, pad):
 
 
 @misconception("conv_tiled_kernel")
-def forgets_the_bounds_check_of_the_tile(x, w, b, out, pad):
-    """Threads beyond the edge of out write too. They have to load and to wait, but not to write:
-    ask whether row < H' and column < W'."""
+def looks_at_the_row_only(x, w, b, out, pad):
+    """Threads to the right of out write too: they have to load and to wait, but not to write. Ask
+    whether row < H' and column < W', both."""
     patch = cuda.shared.array((PATCH, PATCH), x.dtype)
     column, row, plane = cuda.grid(3)
     across, down = cuda.threadIdx.x, cuda.threadIdx.y
-    F = out.shape[1]
+    _, F, H_out, _ = out.shape
     _, C, H, W = x.shape
     _, _, HH, WW = w.shape
     n, f = plane // F, plane % F
     left, top = column - across - pad, row - down - pad
-    inside = True
+    inside = row < H_out
     total = b[f]
     for c in range(C):
         for i in range(down, TILE + HH - 1, TILE):

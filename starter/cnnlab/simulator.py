@@ -110,7 +110,7 @@ def launch(
             )
     compiled = _jit(kernel)
     if SIMULATED:
-        compiled[blocks, threads](*arguments)
+        compiled[blocks, threads](*(_not_copied_back(argument) for argument in arguments))
     else:
         _launch_on_device(compiled, blocks, threads, arguments)
 
@@ -131,6 +131,12 @@ def _jit(kernel: Callable) -> Any:
     if kernel not in _compiled:
         _compiled[kernel] = cuda.jit(kernel)
     return _compiled[kernel]
+
+
+def _not_copied_back(argument: Any) -> Any:
+    """The argument; but an array that nobody may write to as one that is on the device already."""
+    read_only = isinstance(argument, np.ndarray) and not argument.flags.writeable
+    return cuda.to_device(argument) if read_only else argument
 
 
 def _launch_on_device(compiled: Any, blocks: tuple, threads: tuple, arguments: tuple) -> None:

@@ -10,6 +10,7 @@ faster: a kernel in which nobody waits takes one of Python's threads for a whole
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 from collections import deque
@@ -41,7 +42,9 @@ class Block:
         self.votes = np.zeros(block_dim, dtype=np.bool_)  # of syncthreads_count, _and, _or
         self.turn = threading.Semaphore(0)  # released when a worker waits, or has nothing to do
         self.to_start: deque[Dim3] = deque()
+        self.running: Worker | None = None
         self.waiting: list[Worker] = []
+        self.resumed: list[Worker] = []  # those that waited, and have yet to go on
         self.ended: list[Dim3] = []
         self.failed: tuple[BaseException, Dim3] | None = None
         self.stopped = False
@@ -56,27 +59,41 @@ class Block:
         try:
             while self.to_start and not self.failed:
                 self._start_worker()
-                self.turn.acquire()
             while self.waiting and not self.failed:
                 self._check_that_all_wait()
-                now, self.waiting = self.waiting[::-1], []
-                for worker in now:
-                    worker.go.release()
-                    self.turn.acquire()
+                self.resumed, self.waiting = self.waiting, []
+                while self.resumed and not self.failed:
+                    worker = self.resumed.pop()  # the last first
+                    self._run(worker, worker.go.release)
             if self.failed:
                 error, thread = self.failed
                 raise KernelError(_told(error, thread, self.index)) from error
+        except KeyboardInterrupt:  # a thread that never ends would go on in the background
+            self.running.interrupt()
+            raise
         finally:
             self.stopped = True
-            for worker in self.waiting:
+            for worker in (*self.resumed, *self.waiting):
                 worker.go.release()
+                worker.join(1)
+
+    def _run(self, worker: Worker, go: Callable[[], object]) -> None:
+        """Let a worker run until it waits or is done."""
+        self.running = worker
+        go()
+        self.turn.acquire()
 
     def _start_worker(self) -> None:
-        usual = threading.stack_size(STACK)
-        try:
-            Worker(self).start()
-        finally:
-            threading.stack_size(usual)
+        worker = Worker(self)
+
+        def start() -> None:
+            usual = threading.stack_size(STACK)
+            try:
+                worker.start()
+            finally:
+                threading.stack_size(usual)
+
+        self._run(worker, start)
 
     def _check_that_all_wait(self) -> None:
         if self.ended:
@@ -112,6 +129,12 @@ class Worker(threading.Thread):
         except BaseException as error:
             block.failed = error, self.threadIdx
         block.turn.release()
+
+    def interrupt(self) -> None:
+        """Raise _Stopped wherever this thread is."""
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self.ident), ctypes.py_object(_Stopped)
+        )
 
     @property
     def thread_id(self) -> int:

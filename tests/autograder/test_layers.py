@@ -7,7 +7,7 @@ import pytest
 from autograder.questions import PROJECT
 
 ORDER = """
-errors limits files signals questions results wire supplied layer_server
+errors limits files signals questions devices results wire tensors supplied layer_server
 bridge cells archive folder restore submission
 seccomp sandbox layers markup outputs watchdog kernel student compare diagnose plugin feedback
 runner workers pages database converter gradebook cohort doctor release cli demo
@@ -70,7 +70,7 @@ def test_the_answers_are_not_imported_with_the_grader(path):
     assert "solutions" not in packages(at_module_level(parse(path)))
 
 
-@pytest.mark.parametrize("name", ["wire", "bridge"])
+@pytest.mark.parametrize("name", ["wire", "tensors", "bridge"])
 def test_what_runs_inside_the_kernel_knows_nothing_of_the_grader(name):
     """they lie beside the student's code, where neither autograder nor solutions exist"""
     path = PROJECT / "autograder" / f"{name}.py"

@@ -608,3 +608,53 @@ def test_a_connection_that_ends_is_told_as_such(ends):
     near.close()
     with pytest.raises(EOFError):
         wire.receive(far, 100)
+
+
+# --- tensors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_a_tensor_comes_back_as_one(grad):
+    sent = wire.Tensor(np.arange(6.0, dtype=np.float32).reshape(2, 3), grad, "bfloat16")
+    came = wire.loads(wire.dumps({"a": [sent, sent.array]}))["a"]
+    assert isinstance(came[0], wire.Tensor) and isinstance(came[1], np.ndarray)
+    assert (came[0].grad, came[0].dtype) == (grad, "bfloat16")
+    np.testing.assert_array_equal(came[0].array, sent.array)
+
+
+def test_each_side_has_its_own_tensors():
+    class Theirs(list):
+        """What is a tensor to the other side."""
+
+    def as_tensor(value):
+        return wire.Tensor(np.array(value)) if type(value) is Theirs else None
+
+    frames = wire.dumps((Theirs([1.0, 2.0]), [1.0, 2.0]), tensor=as_tensor)
+    came = wire.loads(frames, tensor=lambda tensor: Theirs(tensor.array))
+    assert [type(value) for value in came] == [Theirs, list]
+
+
+FORM = {"t": "array", "dtype": "<f8", "shape": [2], "buffer": 0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"v": {**FORM, "shape": [2**40]}},
+        {"v": {**FORM, "t": "scalar"}},
+        {"v": {**FORM, "t": "tensor"}},
+        {"v": {**FORM, "dtype": "|O8"}},
+        {"v": {**FORM, "buffer": 1}},
+        {"v": [1.0, 2.0]},
+        {"grad": 1},
+        {"of": "Float\n<script>"},
+        {"of": "f" * 100},
+        {"of": None},
+    ],
+)
+def test_a_forged_tensor_is_refused(change):
+    tree = {"t": "tensor", "v": FORM, "grad": False, "of": "float64"}
+    right = [json.dumps(tree).encode(), np.ones(2).tobytes()]
+    assert wire.loads(right).array.tolist() == [1, 1]
+    with pytest.raises(wire.WireError):
+        wire.loads([json.dumps(tree | change).encode(), np.ones(2).tobytes()])

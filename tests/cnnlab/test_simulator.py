@@ -1,9 +1,12 @@
 """How kernels are launched, and what is told when they go wrong."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +64,16 @@ def test_arrays_need_not_be_contiguous():
     out = np.zeros((5, 4, 3)).T
     launch(place, (2, 2, 2), (3, 2, 2), out)
     assert out[2, 3, 4] == 234
+
+
+def test_arrays_may_be_read_only():
+    def copy(x, out):
+        out[cuda.grid(1)] = x[cuda.grid(1)]
+
+    x, out = np.arange(4.0), np.zeros(4)
+    x.flags.writeable = False
+    launch(copy, 1, 4, x, out)
+    assert_array_equal(out, x)
 
 
 def test_blocks_share_memory_among_their_threads_only():
@@ -127,8 +140,6 @@ def test_numbas_own_way_to_launch_takes_turns_too():
 
 
 def test_the_thread_that_fails_is_named_and_nobody_stays_behind():
-    import threading
-
     def fails(x):
         cuda.syncthreads()
         if cuda.threadIdx.x == 2:
@@ -141,11 +152,34 @@ def test_the_thread_that_fails_is_named_and_nobody_stays_behind():
     ) as told:
         launch(fails, 2, 4, np.zeros(4))
     assert isinstance(told.value.__cause__, IndexError)
-    for thread in threading.enumerate():
-        if type(thread).__name__ == "Worker":
-            thread.join(10)
     assert threading.active_count() == before
     launch(place, 1, 1, np.zeros((1, 1, 1)))  # and the next kernel runs
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_a_kernel_without_end_can_be_interrupted(waits):
+    begun = []
+
+    def endless(waits):
+        if waits:
+            cuda.syncthreads()
+        begun.append(1)
+        while True:
+            pass
+
+    def interrupt():
+        while not begun:
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = threading.active_count()
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        launch(endless, 1, 4, waits)
+    deadline = time.monotonic() + 60
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
 
 
 def test_other_errors_are_told_as_they_are():

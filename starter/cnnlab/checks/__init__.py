@@ -11,6 +11,9 @@ arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 columns.py, fast_layers.py                                      of 3_fast_layers
 affine.py, dropout.py, batchnorm.py, update_rules.py, nets.py,
 costs.py, designs.py, groupnorm.py                              of 4_convnet
+torch_nets.py, modules.py, torch_training.py, kernels.py        of 5_gpu, with
+tensors.py     comparisons of tensors and modules
+probes.py      what can be found out about a module from outside
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)
@@ -25,11 +28,15 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     fast_layers,
     groupnorm,
     histograms,
+    kernels,
     layers,
     losses,
+    modules,
     neighbours,
     nets,
     pooling,
+    torch_nets,
+    torch_training,
     update_rules,
     words,
 )
