@@ -15,10 +15,16 @@ demo: $(VENV)/installed sandbox   ## grade a made-up class in the sandbox, and s
 	@$(BIN)/autograder release
 	@$(BIN)/python -m autograder.demo build/demo
 
+# These grade with as many workers as there are cores, watch all that runs on the machine, or measure
+# time: one at a time. All other files of tests share two processes, each file in one of them.
+ALONE := tests/hostile $(patsubst %,tests/autograder/test_%.py, \
+  class cli cohort misconceptions_in_the_sandbox speed workers)
+
 test: $(VENV)/installed-for-tests sandbox browser   ## run every test
 	@echo "make test: every test of the kit (minutes, on 2 cores)"
 	@$(BIN)/autograder release --check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%)
+	@$(BIN)/python -m pytest $(ALONE)
 
 fuzz: $(VENV)/installed-for-tests sandbox   ## the long runs: fuzzers, the whole corpus by nbgrader too, kill -9 (an hour)
 	@$(BIN)/python tests/hostile/fuzz_notebooks.py --count 2000 --workers 2

@@ -35,7 +35,6 @@ mirror images. --net compares the nets, --rate and --reg the settings.
 
 import argparse
 import json
-import os
 import resource
 import time
 from pathlib import Path
@@ -49,6 +48,7 @@ from torch import nn
 from cnnlab import data
 from cnnlab.architectures import avg_pool, conv, fc, max_pool
 from cnnlab.augmentation import Flip, Shift
+from cnnlab.cores import usable_cores
 from cnnlab.evaluation import accuracy
 from cnnlab.parallel import DataParallel
 from cnnlab.schedules import Linear
@@ -86,20 +86,10 @@ NETS = {
 TOYS_NET = [conv(32, 3), max_pool(2), conv(32, 3), max_pool(2), conv(64, 3), max_pool(2), fc(64)]
 BATCH = 128
 TARGETS = {"cifar": 0.75, "three": 0.50, "ratio": 1.5}
-CORES = os.cpu_count() or 1
+CORES = usable_cores()
 
 
 # -- pictures and nets ----------------------------------------------------------------------------
-
-
-def prepared(dataset: data.Dataset) -> dict[str, np.ndarray]:
-    """What Solver takes, and X_test: standardised, float32, (N, C, H, W)."""
-    mean, std = data.channel_statistics(dataset.X_train)
-    made = {}
-    for part in ("train", "val", "test"):
-        made[f"X_{part}"] = data.to_nchw(data.standardize(getattr(dataset, f"X_{part}"), mean, std))
-        made[f"y_{part}"] = getattr(dataset, f"y_{part}")
-    return made
 
 
 def quickened(net: ConvNet) -> ConvNet:
@@ -196,7 +186,7 @@ def measure_three(made: dict, options: argparse.Namespace) -> dict:
 
 def measure_toys(options: argparse.Namespace) -> dict:
     toys = data.load("toys")
-    made = prepared(data.subset(toys, 400, 100, 100) if options.quick else toys)
+    made = data.for_training(data.subset(toys, 400, 100, 100) if options.quick else toys)
     net = make_net(TOYS_NET, options.clear, reg=1e-3)
     solver = Solver(
         net, made, update_rule=adam, optim_config={"learning_rate": 4e-3}, batch_size=50,
@@ -345,7 +335,7 @@ def main() -> None:
         if options.quick:
             cifar = data.subset(cifar, 1500, 200, 200)
             options.epochs = options.epochs or 2
-        made = prepared(cifar)
+        made = data.for_training(cifar)
         del cifar
     if "speed" in options.only:
         result["speed"] = measure_speed(made, options)

@@ -29,8 +29,8 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
 
     In 'train' mode, bn_param['running_mean'] and bn_param['running_var'] are set to
         momentum * running + (1 - momentum) * (this batch's)
-    and nothing else in bn_param changes; the arrays that were in it are left as they were. In
-    'test' mode bn_param is only read.
+    and the arrays that were in it are left as they were. All else in bn_param stays as it is, and
+    in 'test' mode everything. Nothing is added, but perhaps the usual value of what is missing.
 
     Two conventions to know. The variance divides by N * H * W, not by one less, in the formula and
     in the running average; momentum is the share of the *old* average. (PyTorch's running_var

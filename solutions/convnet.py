@@ -63,13 +63,16 @@ class ConvNet:
                 list, keeps a number; 1 for no dropout
             dtype: NumPy's type of all arrays in params, and of all that is computed: np.float32, or
                 its name, "float32"
-            seed: of the random weights: the same seed gives the same. None: others each time
+            seed: of the random weights: the same seed gives the same. None: others each time.
+                (Dropout gets no seed: it drops other numbers in each pass.)
 
         The weights are drawn from a normal distribution with mean 0 and standard deviation
         sqrt(2 / inputs), where inputs counts the numbers that one output sees: C * kernel * kernel
         or D. So the numbers keep their size from layer to layer, as half of them end in a ReLU.
         In the last FC it is a tenth of that: all classes start nearly equal, and the loss near
         log(num_classes). Biases and betas are 0, gammas 1.
+
+        layers is left as it was; so is, with a seed, NumPy's common generator.
 
         Raises:
             ValueError: a layer is of another kind, or a convolution has groups
@@ -144,7 +147,7 @@ class ConvNet:
 
         Args:
             X: images, shape (N, C, H, W); converted to the net's dtype if it is another
-            mode: 'train' or 'test', for batch normalisation and dropout
+            mode: 'train' or 'test', for batch normalisation and dropout; 'test' if it is missing
 
         Returns:
             (outs, caches)

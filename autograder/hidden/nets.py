@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograder.compare import assert_close, describe, unpack
-from autograder.errors import WrongAnswer
+from autograder.errors import StudentRaised, WrongAnswer
 from autograder.hidden.inputs import SINGLE, assert_unchanged
 
 NOISE = {4: 1e-5, 8: 1e-10}  # bytes of a number: what rounding leaves of a gradient that is 0
@@ -39,7 +39,31 @@ def call(net: Any, name: str, *args: Any) -> Any:
             f"{name} of your net should be a method, not {describe(method)}. Is it overwritten "
             f"with self.{name} = ...?"
         )
-    return method(*args)
+    try:
+        return method(*args)
+    except StudentRaised as error:
+        if error.ename == "TypeError" and "'str' object is not callable" in str(error):
+            raise WrongAnswer(
+                f"{error}. dtype may be the type's name, such as 'float32', which cannot be "
+                "called: X.astype(self.dtype) takes a name and a type."
+            ) from None
+        raise
+
+
+def assert_scores(net: Any, X: np.ndarray, right: Any) -> None:
+    """The scores for the right net's weights, which were assigned. If not: do they follow?"""
+    scores = call(net, "loss", X)
+    try:
+        assert_close(scores, right.loss(X), name="scores")
+    except WrongAnswer:
+        net.params = {name: 2 * array for name, array in right.params.items()}
+        again = call(net, "loss", X)
+        if isinstance(scores, np.ndarray) and np.array_equal(scores, again):
+            raise WrongAnswer(
+                "the net got other weights, net.params = {...}, and its scores stayed the same. "
+                "Read self.params anew in each call, and keep none of its arrays elsewhere."
+            ) from None
+        raise
 
 
 def assign(net: Any, params: dict[str, np.ndarray]) -> None:
@@ -206,9 +230,9 @@ def assert_steps(student: Any, net: Any, expected: list[str]) -> None:
         )
 
 
-def forward(student: Any, net: Any, X: Any, mode: str) -> tuple[list, list]:
-    """(outs, caches) of net.forward; the caches stay where they are."""
-    outs, caches = unpack(call(net, "forward", X, mode), "outs", "caches")
+def forward(student: Any, net: Any, *args: Any) -> tuple[list, list]:
+    """(outs, caches) of net.forward(X, mode); the caches stay where they are."""
+    outs, caches = unpack(call(net, "forward", *args), "outs", "caches")
     return rows_of(student, outs, "outs"), rows_of(student, caches, "caches")
 
 

@@ -233,6 +233,8 @@ def assert_kept(out, x, p, **tolerance):
     kept = mask_of(out, x) != 0
     share, sigma = kept.mean(), np.sqrt(p * (1 - p) / x.size)
     if abs(share - p) > 6 * sigma:
+        if 0 < share < 1:
+            assert_by_itself(kept)  # where one mask is for many, the share wanders
         raise WrongAnswer(
             f"p is the probability with which a number is kept. Here p = {p:.2f}, but "
             f"{100 * share:.0f}% of the {x.size} numbers of out are not 0."
@@ -245,7 +247,7 @@ def assert_kept(out, x, p, **tolerance):
 
 def assert_by_itself(out):
     """No two rows, columns or images are dropped alike."""
-    kept = out != 0
+    kept = np.asarray(out) != 0
     for axis in range(kept.ndim):
         slices = np.moveaxis(kept, axis, 0).reshape(kept.shape[axis], -1)
         if len(np.unique(slices, axis=0)) < len(slices):
@@ -273,6 +275,16 @@ class TestDropoutForward:
         out = self.out(student, x, drawn_param(rng, 0.5))
         assert_kept(out, x, 0.5)
         assert_by_itself(out)
+        counts, x = set(), draw_numbers(rng, (2, 3))
+        for _ in range(20):
+            out = self.out(student, x, drawn_param(rng, 0.5))
+            assert_kept(out, x, 0.5)
+            counts.add(int(np.sum(out != 0)))
+        if len(counts) == 1:  # of a hundred million right answers, one
+            raise WrongAnswer(
+                "in each of 20 calls just as many of 6 numbers were kept. Each is kept with the "
+                "probability p, whatever becomes of the others: no permutation."
+            )
 
     def test_testing(self, student, rng):
         """in 'test' nothing is dropped or scaled, after a training step that did"""
@@ -288,12 +300,19 @@ class TestDropoutForward:
         assert_kept(once, x, 0.5)
         if not np.array_equal(once, again):
             raise WrongAnswer("two calls with the same seed dropped different numbers")
+        zero = [self.out(student, x, {**param, "seed": 0}) for _ in range(2)]
+        if not np.array_equal(*zero):
+            raise WrongAnswer(
+                "two calls with the seed 0 dropped different numbers. 0 is a seed, too: `if seed` "
+                "takes it for none."
+            )
         other = self.out(student, x, {**param, "seed": param["seed"] + 1})
         assert_kept(other, x, 0.5)
         if np.array_equal(once, other):
             raise WrongAnswer("two calls with different seeds dropped the same numbers")
         once, again = (self.out(student, x, {"mode": "train", "p": 0.5}) for _ in range(2))
         assert_kept(once, x, 0.5)
+        assert_by_itself(once)
         if np.array_equal(once, again):
             raise WrongAnswer("two calls without a seed dropped the same numbers: draw anew")
 
@@ -471,7 +490,19 @@ class TestSpatialBatchnormForward:
         held = student.put(param)
         for _ in range(batches):
             param = self.check(student, *draw_normalised(rng, (3, 2, 4, 5)), param, held)
-            assert_averages(look(student, held), param)
+            found = look(student, held)
+            assert_averages(found, param)
+            self.assert_no_cache(found)
+
+    def assert_no_cache(self, found):
+        """Beside the settings and the averages there is nothing in it."""
+        known = {"mode", "eps", "momentum", "running_mean", "running_var"}
+        more = sorted(str(name)[:20] for name in found if name not in known)
+        if more:
+            raise WrongAnswer(
+                f"bn_param has a new entry, {more[0]!r}. What the backward pass needs belongs into "
+                "the cache."
+            )
 
     @pytest.mark.parametrize(
         "shape",
@@ -731,7 +762,7 @@ class TestThreeLayerConvNet:
     def test_scores(self, student, rng, sizes):
         """the scores, for weights that the test assigns"""
         net, right, X, _ = self.draw(student, rng, sizes, dtype="float64")
-        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
+        nets.assert_scores(net, X, right)
         right.params = nets.random_params(rng, right.params)
         net.params = right.params
         assert_close(nets.call(net, "loss", X), right.loss(X), name="scores of other weights")
@@ -931,7 +962,7 @@ class TestConvNet:
     def test_scores(self, student, rng, net, options):
         """the scores, for weights that the test assigns"""
         net, right, X, _ = self.draw(student, rng, net, **options)
-        assert_close(nets.call(net, "loss", X), right.loss(X), name="scores")
+        nets.assert_scores(net, X, right)
         one = nets.call(net, "loss", X[:1])
         assert_close(one, right.loss(X[:1]), name="scores of one image alone")
 
@@ -966,6 +997,8 @@ class TestConvNet:
             for which in ("running_mean", "running_var"):
                 name = f"bn_params[{number}]['{which}']"
                 assert_close(row.get(which), param[which], name=name)
+        outs, _ = nets.forward(student, net, X)
+        assert_close(outs[-1], right.loss(X), name="the scores of forward(X), in 'test' mode,")
 
     def test_dropout(self, student, rng):
         """dropout after the ReLU of each FC of the list, while training only"""
@@ -982,6 +1015,38 @@ class TestConvNet:
         share = np.mean(dropped[np.asarray(before) != 0])
         if not 0 < share < 0.5:
             raise WrongAnswer("dropout_keep_ratio is how likely a number is kept, not dropped.")
+
+    def test_leaves_alone_what_is_not_its_own(self, student, rng):
+        """dropout drops others in each pass, whatever the seed; the list of layers stays"""
+        layers, shape = [fc(40), fc(40)], (2, 3, 4)
+        options = {"dropout_keep_ratio": 0.5, "dtype": "float64", "seed": int(rng.integers(1000))}
+        right = convnet.ConvNet(layers, shape, CLASSES, **options)
+        # a 1 comes out of every FC: what is 0 was dropped
+        params = {n: np.zeros(w.shape) + (n[0] == "b") for n, w in right.params.items()}
+        X, passes = rng.standard_normal((8, *shape)), []
+        held = student.put(layers)
+        for count in (2, 1):
+            net = nets.made(student.ConvNet(held, shape, CLASSES, **options), "ConvNet")
+            if student.get(held) != layers:
+                raise WrongAnswer("your function changed its input layers")
+            nets.assign(net, params)
+            for _ in range(count):
+                outs, _ = nets.forward(student, net, X, "train")
+                if len(outs) != len(right.steps):
+                    raise WrongAnswer(f"outs holds {len(outs)} outputs for {len(right.steps)}.")
+                passes.append([np.asarray(outs[place]) for place in (2, 5)])
+                for out in passes[-1]:
+                    assert_close(out, 2.0 * (out != 0), name="1s after dropout")
+        first, second, of_another_net = passes
+        if np.array_equal(first[0], second[0]) or np.array_equal(*first):
+            raise WrongAnswer(
+                "dropout drops the same numbers again: the net's seed is for its weights alone."
+            )
+        if np.array_equal(first[0], of_another_net[0]):
+            raise WrongAnswer(
+                "two nets of the same seed drop the same numbers: the seed has set NumPy's common "
+                "generator. Make the net one of its own."
+            )
 
     def test_steps(self, student, rng):
         """the names of the steps, and the output of each"""
@@ -1002,8 +1067,8 @@ class TestConvNet:
         "guided", [pytest.param(False, id="gradient"), pytest.param(True, id="guided")]
     )
     def test_backward(self, student, rng, guided):
-        """back to the image, from the scores and from a step inside"""
-        net, right, X, _ = self.draw(student, rng, PLAIN)
+        """back to the image, from the scores and from a step inside; without a penalty"""
+        net, right, X, _ = self.draw(student, rng, PLAIN, reg=0.3)
         _, caches = nets.forward(student, net, X, "test")
         outs, right_caches = right.forward(X, "test")
         for count in (len(outs), 4, 5):  # the scores, the second ReLU, the pooling

@@ -105,6 +105,13 @@ def forgets_to_reshape_dx(dout, cache):
 
 
 @misconception("affine_backward")
+def returns_dw_first(dout, cache):
+    """The gradients come in another order: dx, dw, db."""
+    dx, dw, db = reference.affine_backward(dout, cache)
+    return dw, dx, db
+
+
+@misconception("affine_backward")
 def sums_db_over_the_outputs(dout, cache):
     """db is summed along the wrong axis, and has a number for each image. Each output has a bias,
     and all images use it: sum over the images, axis 0."""
@@ -292,6 +299,19 @@ def drops_the_same_of_every_image(x, dropout_param):
     return (x if mask is None else x * mask), (dropout_param, mask)
 
 
+@misconception("dropout_forward")
+def keeps_a_fixed_number(x, dropout_param):
+    """In every call the same share of the numbers is kept, as a permutation does it. Each number is
+    kept with the probability p, whatever becomes of the others."""
+    p, seed = dropout_param["p"], dropout_param.get("seed")
+    if dropout_param["mode"] != "train":
+        return reference.dropout_forward(x, dropout_param)
+    generator = np.random if seed is None else np.random.default_rng(seed)
+    order = generator.permutation(x.size).reshape(x.shape)
+    mask = np.divide(order < round(p * x.size), p, dtype=x.dtype)
+    return x * mask, (dropout_param, mask)
+
+
 # --- dropout_backward -----------------------------------------------------------------------------
 
 
@@ -348,6 +368,29 @@ def normalises_each_image_by_itself(x, gamma, beta, bn_param):
         mean, var = x.mean(axis=(2, 3), keepdims=True), x.var(axis=(2, 3), keepdims=True)
         x_hat = (x - mean) / np.sqrt(var + bn_param.get("eps", 1e-5))
         out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def averages_the_images_variances(x, gamma, beta, bn_param):
+    """The variance is the mean of the images' own variances. That leaves out how far apart their
+    means lie: subtract the mean of the whole channel, then average the squares."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(2, 3)).mean(axis=0)
+        std = np.sqrt(var + bn_param.get("eps", 1e-5))
+        x_hat = (x - mean[:, None, None]) / std[:, None, None]
+        out = gamma[:, None, None] * x_hat + beta[:, None, None]
+    return out, cache
+
+
+@misconception("spatial_batchnorm_forward")
+def keeps_its_cache_in_bn_param(x, gamma, beta, bn_param):
+    """Something for the backward pass is kept in bn_param. Keep it in the cache: bn_param outlives
+    this pass, and the net calls the layer again."""
+    out, cache = reference.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    if bn_param["mode"] == "train":
+        bn_param["x_hat"] = cache[1]
     return out, cache
 
 
@@ -1153,6 +1196,14 @@ def gives_pools_parameters(layers, input_dim=(3, 32, 32), num_classes=10):
 
 
 @misconception("network_cost")
+def calls_every_pooling_pool(layers, input_dim=(3, 32, 32), num_classes=10):
+    """The rows of poolings begin with 'pool'. Their kinds are 'max_pool' and 'avg_pool': take
+    layer['kind'] as it is."""
+    rows = reference.network_cost(layers, input_dim, num_classes)
+    return [("pool" if kind.endswith("pool") else kind, *others) for kind, *others in rows]
+
+
+@misconception("network_cost")
 def counts_comparisons_in_pools(layers, input_dim=(3, 32, 32), num_classes=10):
     """Pooling counts among the multiply-adds here. It multiplies nothing: 0."""
     rows = reference.network_cost(layers, input_dim, num_classes)
@@ -1413,6 +1464,90 @@ class never_drops(reference.ConvNet):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.steps = [step for step in self.steps if not step[0].startswith("dropout")]
+
+
+@misconception("ConvNet")
+class hands_dropout_the_share_that_is_dropped(reference.ConvNet):
+    """Dropout gets 1 - dropout_keep_ratio for its p. Both are how likely a number is kept: hand it
+    on as it is."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.dropout_param["p"] = 1 - self.dropout_param["p"]
+
+
+@misconception("ConvNet")
+class seeds_its_dropout(reference.ConvNet):
+    """Dropout gets the net's seed, and with a seed it draws the same in each call: one and the same
+    part of the net learns nothing. The seed is for the weights alone."""
+
+    def __init__(self, *args, seed=None, **options):
+        super().__init__(*args, seed=seed, **options)
+        self.dropout_param["seed"] = seed
+
+
+@misconception("ConvNet")
+class seeds_the_common_generator(reference.ConvNet):
+    """np.random.seed(seed) sets the generator that everybody draws from, dropout too. Give the net
+    a generator of its own, np.random.default_rng(seed)."""
+
+    def __init__(self, *args, seed=None, **options):
+        super().__init__(*args, seed=seed, **options)
+        if seed is not None:
+            np.random.seed(seed)
+
+
+@misconception("ConvNet")
+class takes_the_layers_apart(reference.ConvNet):
+    """The list of layers that came in is changed, so that no second net can be made from it. Read
+    layer['kind']; pop takes it out of the caller's dict."""
+
+    def __init__(self, layers, *args, **options):
+        super().__init__([dict(layer) for layer in layers], *args, **options)
+        for layer in layers:
+            layer.pop("kind")
+
+
+@misconception("ConvNet")
+class trains_where_no_mode_is_given(reference.ConvNet):
+    """Without a mode forward runs as in 'train'. The first line of forward says 'test': who only
+    asks the net for its scores must not change it."""
+
+    def forward(self, X, mode="train"):
+        return super().forward(X, mode)
+
+
+@misconception("ConvNet")
+class lets_backward_pay(reference.ConvNet):
+    """backward adds the penalty to its gradients. It sends back what it is given, from wherever;
+    the penalty is of the loss, and is added there."""
+
+    def backward(self, dout, caches, guided=False):
+        dX, grads = super().backward(dout, caches, guided)
+        for name in grads:
+            if name[0] == "W":
+                grads[name] = grads[name] + self.reg * self.params[name]
+        return dX, grads
+
+    def loss(self, X, y=None):
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X, y)  # which pays in backward, and then again
+        for name, array in self.params.items():
+            if name[0] == "W":
+                grads[name] = grads[name] - self.reg * array
+        return loss, grads
+
+
+@misconception("ConvNet")
+class averages_twice_in_a_step(reference.ConvNet):
+    """The images go forward twice in a step of training, so the running averages move twice. loss
+    runs forward once, and keeps what comes out."""
+
+    def loss(self, X, y=None):
+        if y is not None:
+            self.forward(X, "train")
+        return super().loss(X, y)
 
 
 @misconception("ConvNet")

@@ -6,6 +6,7 @@ in this epoch, both random generators, and what was measured.
 
 from __future__ import annotations
 
+import tempfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,21 @@ def save(path: str | Path, solver: Solver) -> None:
         **{name: getattr(solver, name) for name in (*HISTORIES, *NUMBERS)},
     }
     write_arrays(path, arrays, about)
+
+
+def check_writable(path: Path) -> None:
+    """Try the folder of a checkpoint, before an hour of training depends on it.
+
+    Raises:
+        CheckpointError: no file can be made there.
+    """
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise CheckpointError(
+            f"the checkpoint {path.name} cannot be written in {path.absolute().parent}: "
+            f"{error.strerror}. Give the path of a folder of your own, or leave checkpoint out."
+        ) from None
 
 
 def load(path: str | Path, solver: Solver) -> None:

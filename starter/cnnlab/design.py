@@ -54,8 +54,8 @@ def file_of(net: Any) -> str:
     return RESNET_FILE if is_module(net) else FILE
 
 
-def under_other_names(file: str = FILE) -> list[str]:
-    """Files here that look as if they were this one, but are not: a browser calls a second download
+def under_other_names(file: str) -> list[str]:
+    """Files here that look as if they were ``file``, but are not: a browser calls a second download
     of the same name design_net(1).npz, and nobody looks at that."""
     path = Path(file)
     found = path.parent.glob(f"{path.stem}*{path.suffix}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -18,11 +17,12 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cnnlab.cores import usable_cores
 from cnnlab.progress import interrupts_kept
 
 # Not on macOS, whose own libraries may not be used after a fork; and Windows has none.
 CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
-CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+CORES = usable_cores()
 
 _fill: Callable[[int], None] | None = None  # in a worker: what it does
 

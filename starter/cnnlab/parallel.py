@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from cnnlab.cores import usable_cores
 from cnnlab.weights import RUNNING
 
 
@@ -36,12 +36,13 @@ class DataParallel:
 
         Args:
             model: the net; its params and bn_params stay its own, and are trained.
-            workers: how many parts; None: one for each core.
+            workers: how many parts; None: one for each core that
+                this process may use.
 
         Raises:
             ValueError: workers is less than 1.
         """
-        workers = (os.cpu_count() or 1) if workers is None else workers
+        workers = usable_cores() if workers is None else workers
         if workers < 1:
             raise ValueError(f"workers has to be at least 1, not {workers}")
         self.model, self.workers = model, workers

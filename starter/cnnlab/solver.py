@@ -33,9 +33,11 @@ class Solver:
     validation images. At the end the net gets the weights that were best on the latter.
 
     The stop button (or Ctrl-C) ends the training after the batch at hand. The net keeps what it has
-    learned, and ``train()`` goes on from there. With ``checkpoint``, so does another Solver with
-    the same arguments, after ``resume()``: on the same machine it ends with the same weights, to
-    the last bit, as if there had been no interruption.
+    learned, and ``train()`` goes on from there. (Where verbose is False it is one training among
+    many: then the stop goes on, as KeyboardInterrupt, and ends the loop around it too.)
+    With ``checkpoint``, another Solver with the same arguments goes on as well, after ``resume()``:
+    on the same machine it ends with the same weights, to the last bit, as if there had been no
+    interruption.
 
     What it knows, to read:
         loss_history: the loss of every batch
@@ -90,7 +92,7 @@ class Solver:
                 and when you stop. None: no file.
             watch: called with this solver after every batch, and once more when the training is
                 over or was stopped (``training`` is False then): plots.TrainingPicture(...).
-            verbose: show a bar, and a line for each epoch.
+            verbose: show a bar, and a line for each epoch. False in a loop of many trainings.
 
         Raises:
             ValueError: the arguments do not fit together.
@@ -130,7 +132,17 @@ class Solver:
         Raises:
             FloatingPointError: the loss became NaN or infinite. The net gets back the best weights
                 it had.
+            CheckpointError: nothing can be written where the checkpoint is to be; nothing was
+                trained.
+            KeyboardInterrupt: you stopped it, and verbose is False.
         """
+        if self.checkpoint is not None:
+            checkpoints.check_writable(self.checkpoint)
+        if self.steps_done == self.steps:
+            self._tell(
+                f"Nothing is left to train: all {self.num_epochs} epochs are over. To train on, "
+                "make a new Solver with the same net: it begins with the weights that the net has."
+            )
         self.training = True
         try:
             stopped = self._train_until_stopped()
@@ -140,6 +152,8 @@ class Solver:
             self.use_best()
         if self.watch is not None:
             self.watch(self)
+        if stopped and not self.verbose:
+            raise KeyboardInterrupt(self._where_it_stopped())
 
     def use_best(self) -> None:
         """Give the net the weights that were best on the validation images so far."""
@@ -304,6 +318,13 @@ class Solver:
                 f"({self.steps_done / self.steps_per_epoch:.1f} epochs)."
             )
 
+    def _where_it_stopped(self) -> str:
+        return (
+            f"Stopped after {self.steps_done:,} of {self.steps:,} batches "
+            f"({self.steps_done / self.steps_per_epoch:.1f} epochs). The net keeps what it has "
+            "learned; train() goes on from here."
+        )
+
     def _say_where_it_stopped(self, saved: bool) -> None:
         kept = f" It is saved in {self.checkpoint}." if saved else ""
         best = (
@@ -312,11 +333,7 @@ class Solver:
             if self.best_weights
             else ""
         )
-        self._tell(
-            f"Stopped after {self.steps_done:,} of {self.steps:,} batches "
-            f"({self.steps_done / self.steps_per_epoch:.1f} epochs). The net keeps what it has "
-            f"learned; train() goes on from here.{kept}{best}"
-        )
+        self._tell(f"{self._where_it_stopped()}{kept}{best}")
 
     # -- what can be wrong ---------------------------------------------------------------------
 
@@ -327,6 +344,8 @@ class Solver:
             )
         if "learning_rate" not in self.optim_config:
             raise ValueError('optim_config needs a learning rate: {"learning_rate": 1e-3}')
+        if self.checkpoint is not None and self.checkpoint.suffix != ".npz":
+            raise ValueError(f"a checkpoint's name has to end in .npz: not {self.checkpoint.name}")
         for part in ("train", "val"):
             X, y = self.data[f"X_{part}"], self.data[f"y_{part}"]
             if len(X) != len(y) or not len(X):

@@ -110,10 +110,15 @@ def save_weights(path: str | Path, model: Any) -> Path:
         path, as a Path.
 
     Raises:
-        WeightsError: the weights take more than LARGEST bytes, or cannot be used; or the file
-            cannot be written.
+        WeightsError: the weights take more than LARGEST bytes, or cannot be used; running averages
+            are missing, as the net has seen no batch yet; or the file cannot be written.
     """
-    return write_weights(path, get_weights(model))
+    weights = get_weights(model)
+    if without_averages(model, weights):
+        raise WeightsError(
+            "The net normalises batches, and has no running averages yet: train it, then save it."
+        )
+    return write_weights(path, weights)
 
 
 def write_weights(path: str | Path, weights: Mapping[str, np.ndarray]) -> Path:
@@ -155,9 +160,26 @@ def load_weights(path: str | Path, model: Any) -> None:
     """Read a file that save_weights wrote, and give the net these weights.
 
     Raises:
-        WeightsError: the file cannot be used, or belongs to another net. The net is as it was.
+        WeightsError: the file cannot be used, belongs to another net, or lacks the running averages
+            of a net that normalises batches. The net is as it was.
     """
-    set_weights(model, read_weights(path))
+    weights = read_weights(path)
+    if without_averages(model, weights):
+        raise WeightsError(
+            f"{Path(path).name} holds no running averages, and this net normalises batches: its "
+            "answers would be nonsense. Write the file by save_weights(path, net), after the "
+            "training. (np.savez(path, **net.params) leaves out what stands in net.bn_params.)"
+        )
+    set_weights(model, weights)
+
+
+def without_averages(model: Any, weights: Mapping[str, np.ndarray]) -> bool:
+    """Whether a net normalises batches, and these weights hold nothing to do it with in 'test'.
+
+    (set_weights itself takes them: a net that has seen no batch yet has none, and goes on.)
+    """
+    normalises = len(getattr(model, "bn_params", ())) > 0
+    return normalises and not any(name.startswith("bn_params.") for name in weights)
 
 
 def _listed(names: list[str]) -> str:

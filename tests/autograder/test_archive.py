@@ -179,7 +179,11 @@ def test_an_archive_in_an_archive_is_not_opened():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK", b"PK\3\4", b"x" * 2000, bytes(2000), b"\x1f\x8b\x08", gzip.compress(b"x")]
+    "data",
+    [
+        *(b"", b"PK", b"PK\3\4", b"x" * 2000, bytes(2000), b"\x1f\x8b\x08"),
+        gzip.compress(b"x", mtime=0),  # the time would be in the test's name
+    ],
 )
 def test_what_is_no_archive_is_refused_in_words_or_empty(data):
     try:
@@ -199,7 +203,7 @@ def test_a_tar_with_a_negative_size_ends(size):
 GOOD = {"zip": zipped(("a", b"1" * 50), ("b/c", b"2")), "tar": tarred(("a", b"1" * 50), mode="w:")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(kind=st.sampled_from(list(GOOD)), changes=st.lists(st.tuples(st.floats(0, 1), st.binary())))
 def test_any_bytes_are_files_or_refused(kind, changes):
     data = bytearray(GOOD[kind])
@@ -245,7 +249,7 @@ def test_a_cut_zip_is_no_way_around_the_limits(monkeypatch):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_zip_cut_anywhere_is_read_or_refused(drawn):
     data = zipped(("a.ipynb", b"{}" * 50), ("b.py", b"x = 1"))
     cut = drawn.draw(st.integers(0, len(data) - 1))
@@ -273,10 +277,10 @@ END = header(b"0", 2, "a.ipynb") + block(b"{}") + b"\0" * 1024
 def test_a_header_of_a_megabyte_is_refused_before_it_is_read(kind):
     """digits only: some Pythons' tarfile needs hours for that"""
     data = header(kind, 1_000_000) + block(b"1" * 1_000_000) + END
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(BadSubmission, match="holds too much about its files"):
         unpack("w.tgz", gzip.compress(data), [])
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_many_small_headers_are_too_much_in_the_end():

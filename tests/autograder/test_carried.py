@@ -15,6 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from witness import until
 
 from autograder import doctor, layers, wire
 from autograder.errors import BadSource, GraderError, NoTorch
@@ -24,6 +25,7 @@ from autograder.limits import Limits
 from autograder.questions import PROJECT, Assignment
 from autograder.release import to_text
 from autograder.runner import grade
+from autograder.sandbox import remove_leftovers
 from autograder.submission import load
 from autograder.workers import in_workers
 from solutions import convolution, linear_classifier
@@ -253,11 +255,10 @@ def test_each_worker_has_a_server_which_ends_with_it():
     answers = [a.result.split() for _, a in in_workers(students, in_a_worker, 2, 300)]
     assert len(answers) == 4 and {words for words, *_ in answers} == {"True"}
     assert len({worker for _, worker, *_ in answers}) == len({tuple(a) for a in answers})
-    deadline = time.monotonic() + 10  # the machine's first process may take its time with zombies
     for _, _, inside, root in answers:
-        while Path("/proc", inside).exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not Path("/proc", inside).exists() and not Path(root).exists()
+        # the machine's first process may take its time with zombies
+        until(lambda inside=inside: not Path("/proc", inside).exists())
+        assert not Path(root).exists()
 
 
 def test_a_carry_line_that_was_deleted_comes_back(graded):
@@ -493,7 +494,7 @@ def test_hostile_use_harms_only_itself(supplied, what):
         start = time.monotonic()
         assert "the grader's" in evaluate(honest, IMPORTS)
         assert evaluate(honest, WORKS) == "True"
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
         assert fresh.server.process is process
 
 
@@ -519,12 +520,12 @@ def test_no_more_than_two_connections_are_served_at_a_time(supplied):
     running, _ = supplied
     idle = len(processes_of(running.server))
     kept = [Client(str(running.door.socket), "AF_UNIX") for _ in range(6)]
-    time.sleep(1)
+    until(lambda: len(processes_of(running.server)) >= idle + 2)
+    time.sleep(1)  # in which there would be more
     assert len(processes_of(running.server)) == idle + 2
     for connection in kept:
         connection.close()
-    time.sleep(0.5)
-    assert len(processes_of(running.server)) == idle
+    until(lambda: len(processes_of(running.server)) == idle)
 
 
 def test_a_process_that_ends_costs_no_call(supplied):
@@ -661,20 +662,15 @@ assert "torch" not in sys.modules
 print(opened.server.inside, opened.server.root, flush=True)
 os.kill(os.getpid(), signal.{{}})
 """
-    for ending in ("SIGKILL", "SIGCONT"):  # killed; and in good order
+    for ending in ("SIGCONT", "SIGKILL"):  # in good order; and killed
         said = subprocess.run(
             [sys.executable, "-c", code.format(ending)], stdout=subprocess.PIPE, text=True
         ).stdout
         inside, root = said.split()
-        deadline = time.monotonic() + 5
-        while Path("/proc", inside).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not Path("/proc", inside).exists(), ending
-        assert Path(root).exists() == (ending == "SIGKILL")
-    from autograder.sandbox import remove_leftovers
-
-    remove_leftovers()
-    assert not Path(root).exists()
+        until(lambda inside=inside: not Path("/proc", inside).exists())
+        if ending == "SIGKILL":  # what that leaves, the next run removes; here, or another test's
+            remove_leftovers()
+        assert not Path(root).exists(), ending
 
 
 # -- which layers an assignment carries -----------------------------------------------------------

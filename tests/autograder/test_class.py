@@ -166,9 +166,7 @@ def test_written_answers_wait_for_a_person(graded_class, assignment):
         assert solution.needs_manual_grade and not starter.needs_manual_grade
 
 
-@pytest.mark.parametrize(
-    "student", ["solution", "wrong-conv-backward", "shuffled-cells", "forges-its-score"]
-)
+@pytest.mark.parametrize("student", ["wrong-conv-backward", "shuffled-cells", "forges-its-score"])
 def test_the_same_scores_by_check_by_nbgrader_and_by_the_formgraders_button(
     graded_class, assignment, student
 ):

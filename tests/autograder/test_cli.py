@@ -13,6 +13,7 @@ import pytest
 
 from autograder import demo
 from autograder.cli import print_class, print_report
+from autograder.files import left_over
 from autograder.results import Finding, QuestionResult, Report, TestResult
 
 BIN = Path(sys.executable).parent
@@ -111,14 +112,17 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_running(assignment, tmp_path):
         time.sleep(0.2)
     time.sleep(3)  # some of them are still importing, some may be grading: both must end quietly
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does: the whole group
-    _, said = running.communicate(timeout=15)
+    _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Stopped" in said and "Traceback" not in said
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (left := _processes_of_session(running.pid)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
-    assert set(Path("/tmp").glob("cnnlab-*")) <= before  # nor is a scratch folder left
+    # nor is a scratch folder left; another grader on this machine holds its own
+    for folder in set(Path("/tmp").glob("cnnlab-*")) - before:
+        with left_over(folder) as ours:
+            assert not ours, folder
 
 
 def _processes_of_session(session: int) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
-from witness import below, processes, workers
+from witness import below, processes, until, workers
 
 from autograder import demo
 
@@ -80,13 +80,6 @@ def scores(root):
 def words(text):
     """Without the line breaks of a narrow terminal."""
     return re.sub(r"\s+", " ", text)
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def remembered(root):

@@ -183,7 +183,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ANYTHING)
 def test_never_crashes_whatever_comes(value):
     for check, expected in (
@@ -207,7 +207,6 @@ def test_a_list_that_holds_itself_is_refused():
 
 
 @pytest.mark.filterwarnings("error")
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 1e-300, 1e300]))
 def test_messages_hold_no_values(seed, size):
     rng = np.random.default_rng(seed)

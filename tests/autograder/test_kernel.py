@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from witness import until
 
 from autograder import wire
 from autograder.errors import KernelDied, TimedOut
@@ -87,7 +88,7 @@ def test_a_long_cell_is_interrupted_and_keeps_its_state(fresh_kernel):
     fresh_kernel.run_cell("kept = 1", 5)
     start = time.monotonic()
     assert fresh_kernel.run_cell("while True: pass", 0.5).status == "timeout"
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 15
     assert fresh_kernel.alive and fresh_kernel.run_cell("kept", 5).status == "ok"
 
 
@@ -221,13 +222,13 @@ def test_no_process_and_no_file_is_left_behind():
             "import subprocess\nsubprocess.Popen(['sleep', '4711'], start_new_session=True)", 5
         )
     assert not root.exists()
-    time.sleep(0.2)
-    commands = [
-        path.read_bytes()
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if os.access(path, os.R_OK)
-    ]
-    assert not [c for c in commands if b"4711" in c and b"sleep" in c]
+    until(lambda: not any(b"4711" in c and b"sleep" in c for c in command_lines()), 10)
+
+
+def command_lines():
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended by now
+            yield path.read_bytes()
 
 
 def test_files_beside_the_notebook_can_be_read(tmp_path):
@@ -268,7 +269,10 @@ def test_exit_in_a_cell_ends_the_cell_only(fresh_kernel):
 
 
 def test_messages_that_pile_up_do_not_fill_the_graders_memory():
-    """the kernel sends 300 MB while the grader is busy elsewhere; the grader then ends it"""
+    """the kernel sends 300 MB while the grader is busy elsewhere; the grader then ends it
+
+    For longer and longer, until they have piled up: on a busy machine, that takes its time.
+    """
     flood = """
 import threading
 thread = get_ipython().kernel.iopub_thread
@@ -276,11 +280,14 @@ def send():
     for _ in range(30): thread.socket.send_multipart([b"stream", bytes(10 << 20)])
 threading.Timer(0.5, thread.schedule, [send]).start()
 """
-    with Kernel(Limits(backlog=100 << 20)) as kernel:
-        kernel.run_cell(flood, 15)
-        time.sleep(2)
-        assert kernel.run_cell("1", 5).status == "died"
-        assert not kernel.alive
+    for seconds in (2, 10, 30):
+        with Kernel(Limits(backlog=100 << 20)) as kernel:
+            kernel.run_cell(flood, 15)
+            time.sleep(seconds)
+            if kernel.run_cell("1", 5).status == "died":
+                assert not kernel.alive
+                return
+    pytest.fail("300 MB were sent, 100 MB may be, and the kernel lives")
 
 
 def test_json_that_grows_when_it_is_parsed_is_not_parsed():
@@ -395,7 +402,7 @@ threading.Thread(target=drip, daemon=True).start()
     start = time.monotonic()
     run = fresh_kernel.run_cell(drip, 5)
     assert run.status == "ok" and "." in printed(run)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 8  # it drips for 9
 
 
 def test_an_exceptions_long_name_is_cut(kernel):

@@ -18,10 +18,10 @@ def test_what_is_active_goes_and_text_stays():
 @pytest.mark.parametrize("name", ["b", "I", "font", "a", "strong"])
 def test_formatting_that_is_never_closed_is_refused_at_once(name):
     page = "".join(f"<{name} title={i}><p>" for i in range(3000))
-    begin = time.monotonic()
+    begin = time.process_time()
     assert clean(page) is None
     assert clean("</i></b>" * 4000 + page) is None
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_what_people_write_is_not_refused():
@@ -31,7 +31,7 @@ def test_what_people_write_is_not_refused():
 
 
 @given(st.lists(st.sampled_from(["<b>", "</b>", "<i a=1>", "</i>", "<p>", "</p>", "x", "<a", ">"])))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_mixture_is_cleaned_or_refused_and_does_not_explode(parts):
     page = "".join(parts)
     cleaned = clean(page)

@@ -11,6 +11,9 @@ from autograder.cohort import grade_class
 from autograder.questions import find_assignments
 
 pytestmark = pytest.mark.slow
+# Grading it takes as long as all others of its notebook together: 400 new pictures are painted, and
+# classified. So it is left unwritten where it is not wrong; the solution's is graded.
+COSTLY = {"design_net"}
 OTHERS = [a for a in find_assignments().values() if a.name != "2_conv_layers"]
 
 
@@ -24,9 +27,10 @@ def graded(request, tmp_path_factory):
         "solution": demo.fill_in(assignment, answers),
         "starter": demo.fill_in(assignment, {}),
     }
+    cheap = {question: source for question, source in answers.items() if question not in COSTLY}
     for student, names in wrong.items():
         sources = {q: demo.misconception_source(assignment, q, name) for q, name in names.items()}
-        notebooks[student] = demo.fill_in(assignment, {**answers, **sources})
+        notebooks[student] = demo.fill_in(assignment, {**cheap, **sources})
     course = demo.write_course(tmp_path_factory.mktemp("course"), assignment, notebooks)
     result = grade_class(course, assignment)
     assert result.failures == {}
@@ -64,7 +68,10 @@ def test_every_misconception_loses_points_and_is_named(graded):
             named = names.get(question.id)
             if question.status == "skipped":  # without a device nothing is known of it
                 continue
-            if named is None:
+            if named is None and question.id in COSTLY:
+                if question.status != "not attempted":
+                    differ[student, question.id] = question.status
+            elif named is None:
                 # what a right net gets out of a wrong layer is wrong, too
                 if question.status != "passed" and not below[question.id] & names.keys():
                     differ[student, question.id] = question.status

@@ -258,7 +258,7 @@ KINDS = ["stream", "display_data", "execute_result", "error", "clear_output", "c
 MESSAGES = st.tuples(st.sampled_from(KINDS) | ANY_TEXT, st.fixed_dictionaries({}, optional=FIELDS))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(MESSAGES, max_size=5), st.integers(0, 60))
 def test_no_message_raises_and_what_is_left_can_be_written_as_a_notebook(messages, limit):
     assert_can_be_written(collect(*messages, limit=limit))

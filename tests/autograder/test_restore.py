@@ -449,7 +449,7 @@ ANY_CELLS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(ANY_CELLS)
 def test_whatever_was_done_to_the_cells_the_frame_is_whole_and_restoring_again_changes_nothing(
     cells,
@@ -460,7 +460,7 @@ def test_whatever_was_done_to_the_cells_the_frame_is_whole_and_restoring_again_c
     assert again.notebook == restored.notebook
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 8), st.text("abc", min_size=1, max_size=5)), max_size=6))
 def test_cells_put_in_anywhere_are_all_kept_in_their_order(extra):
     cells = copy.deepcopy(PLAIN)

@@ -96,7 +96,8 @@ def test_waiting_for_a_processor_is_seen(student):
 def test_helpers_win_nothing(student):
     start = time.perf_counter()
     _, took = student.timed("spin_with_helpers", 0.2)
-    assert took.seconds > 0.9 * (time.perf_counter() - start) > 0.18
+    # their time counts: alone, it would be a small part of this; the grader may wait, too
+    assert took.seconds > 0.6 * (time.perf_counter() - start) > 0.12
 
 
 def calls_of(*took):

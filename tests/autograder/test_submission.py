@@ -357,9 +357,7 @@ def test_any_json_is_a_valid_notebook_with_its_question_once_or_is_refused(
     assert loaded.digest()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=80))
 def test_any_bytes_give_a_notebook_to_grade(content, tmp_path, assignment):
     path = tmp_path / "layers.ipynb"

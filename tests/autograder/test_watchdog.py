@@ -112,7 +112,7 @@ INTO_THE_LOCKED_SOCKETS = INTO_THE_SOCKETS.replace(
 def test_a_breach_ends_the_sandbox_and_is_named(kernel, code, words):
     start = time.monotonic()
     assert stopped_by(kernel, code) == words
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 15  # what it does would take 20
 
 
 def test_a_fork_bomb_is_ended_at_once(kernel):
@@ -121,7 +121,7 @@ def test_a_fork_bomb_is_ended_at_once(kernel):
         "it used more than 1 GB of memory",
         "it made more than 60 processes and threads",
     )
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 15  # what it does would take 20
 
 
 def test_a_breach_in_a_call_names_the_function(kernel):
@@ -254,7 +254,7 @@ def test_a_sleeper_gets_no_more_time(kernel):
             0.5,
             "sleep",
         )
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 15
 
 
 def test_what_all_cells_leave_in_the_notebook_is_bounded():

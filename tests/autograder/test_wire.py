@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from autograder import wire
 from autograder.wire import Handle, WireError
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 DTYPES = st.one_of(
     hnp.boolean_dtypes(),

@@ -12,8 +12,10 @@ from autograder.questions import find_assignment
 from cnnlab.checks import CheckFailed, check
 from cnnlab.checks.steps import STEPS
 
+# its repr has an address: as a test's name, it would be another one in each process
+AN_OBJECT = pytest.param(object(), id="an object")
 # what is no answer to any question
-NONSENSE = [None, 0, 1.5, "out", (), (None, None), (1, 2, 3), {}, [[1, 2], [3]], object()]
+NONSENSE = [None, 0, 1.5, "out", (), (None, None), (1, 2, 3), {}, [[1, 2], [3]], AN_OBJECT]
 
 _numbers = itertools.count()
 

@@ -175,7 +175,7 @@ def test_too_many_members(tmp_path, monkeypatch):
         read_arrays(path, MUCH)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_damage_is_an_error_of_its_own_or_harmless(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damage")

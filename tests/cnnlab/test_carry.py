@@ -410,13 +410,16 @@ def test_without_torch_the_notebook_runs_until_the_function_is_needed(write, kit
         kit / "4_convnet",
     )
     first, goes_on, raised = said.splitlines()
-    assert first.startswith("conv_forward_naive, conv_backward_naive: not there, and raises")
+    assert first == (
+        "conv_forward_naive, conv_backward_naive: not there, as yours is not written yet: it "
+        "raises NotImplementedError (2_conv_layers/conv_layers.ipynb). Its notebook belongs into a "
+        "folder beside this one's; or pip install torch."
+    )
     assert goes_on == "goes on"
     assert raised.startswith("conv_forward_naive is not there: yours is not written yet")
-    for line in (first, raised):
-        assert "(2_conv_layers/conv_layers.ipynb)" in line
-        assert "Write it, or put the notebook that has it into a folder" in line
-        assert "pip install torch" in line
+    assert "(2_conv_layers/conv_layers.ipynb)" in raised
+    assert "Write it, or put the notebook that has it into a folder" in raised
+    assert "pip install torch" in raised
 
 
 def test_without_torch_own_functions_are_there_even_if_a_check_fails(write, kit):
@@ -451,6 +454,17 @@ def test_a_name_that_nobody_knows_is_perhaps_misspelt(kit):
 def test_of_a_question_that_torch_cannot_stand_in_for_it_says_so(kit, name):
     with pytest.raises(NotCarried, match=f"torch has no layer like {name}.* only yours will do"):
         carry(name)()
+
+
+def test_without_the_earlier_notebook_one_short_line_is_said_of_all_its_questions(kit, capsys):
+    names = ("hog_feature", "color_histogram_hsv", "extract_patches", "fit_whitening")
+    functions = carry(*names)
+    said = capsys.readouterr().out
+    assert said.startswith(f"{', '.join(names)}: not there, as yours is in no notebook")
+    assert said.count("\n") == 1 and len(said) < 250
+    for name, function in zip(names, functions, strict=True):
+        with pytest.raises(NotCarried, match=f"^{name} is not there.*put the notebook that has it"):
+            function()
 
 
 def test_the_graders_layers_come_first(write, monkeypatch, capsys):

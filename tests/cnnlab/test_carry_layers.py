@@ -75,7 +75,7 @@ def compare_pair(stem, suffix, inputs, rng):
         assert_allclose(ours, theirs, **CLOSE)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(convolutions())
 def test_convolution_is_the_references(case):
     *inputs, rng = case
@@ -83,14 +83,14 @@ def test_convolution_is_the_references(case):
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pools())
 def test_pools_are_the_references(kind, case):
     *inputs, rng = case
     compare_pair(f"{kind}_pool", "_naive", inputs, rng)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.floats(0, 2))
 def test_the_two_layer_network_is_the_references(N, D, H, C, reg):
     rng = np.random.default_rng(N + 10 * D)
@@ -108,7 +108,7 @@ def test_the_two_layer_network_is_the_references(N, D, H, C, reg):
 
 
 @pytest.mark.parametrize("name", ["softmax_loss", "svm_loss"])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(2, 5), st.sampled_from([1, 100, 1000]), st.integers(0, 999))
 def test_losses_are_the_references(name, N, C, scale, seed):
     rng = np.random.default_rng(seed)

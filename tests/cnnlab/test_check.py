@@ -11,12 +11,14 @@ import warnings
 
 import numpy as np
 import pytest
+from answers import AN_OBJECT
 
 from autograder import diagnose
 from autograder.misconceptions import conv_layers  # noqa: F401  (registers them)
 from cnnlab.checks import CheckFailed, check, steps
+from cnnlab.checks.expect import array
 from cnnlab.checks.steps import Grid
-from cnnlab.checks.table import CheckTable
+from cnnlab.checks.table import CheckTable, digits_apart, number
 from solutions import arithmetic, convolution, pooling
 
 REFERENCES = {
@@ -232,7 +234,7 @@ def test_no_typical_mistake_is_forgotten_here():
 @pytest.mark.parametrize("question", STEPS)
 @pytest.mark.parametrize(
     "dummy",
-    [None, 0, 1.5, "out", (), (None, None), (None, None, None), {}, [[1, 2], [3]], object()],
+    [None, 0, 1.5, "out", (), (None, None), (None, None, None), {}, [[1, 2], [3]], AN_OBJECT],
     ids=repr,
 )
 def test_nonsense_fails_and_says_what_came(question, dummy):
@@ -529,6 +531,29 @@ def test_wrong_numbers_are_marked_beside_the_right_ones(capfd):
     assert "out[0, 0, 0, 1] = 11, and 9 of 12 numbers differ" in text
     shown = capfd.readouterr().out
     assert shown.index("yours: out[0, 0]") < shown.index("*11") < shown.index("expected")
+
+
+@pytest.mark.parametrize(
+    "one, other, shown",
+    [
+        (0.1, 0.2, ("0.1", "0.2")),
+        (1.23456, 1.23467, ("1.2346", "1.2347")),
+        (0.99942105, 0.99936842, ("0.99942", "0.99937")),
+        (1.0, np.nextafter(1.0, 2.0), ("1", "1.0000000000000002")),
+        (2.0, 2.0, ("2", "2")),
+        (np.nan, 1.0, ("nan", "1")),
+    ],
+)
+def test_two_numbers_that_differ_are_shown_with_as_many_digits_as_that_takes(one, other, shown):
+    digits = digits_apart(one, other)
+    assert (number(one, digits), number(other, digits)) == shown
+
+
+def test_numbers_that_are_nearly_right_look_different_in_the_table_too():
+    with pytest.raises(CheckFailed) as failed:
+        array(np.array([[1.0, 5.00001]]), [[1.0, 5.0]], "out", "")
+    assert "out[0, 1] = 5.00001, and 1 of 2" in str(failed.value)
+    assert "5.00001" in repr(CheckTable("f", (), "a", grids=failed.value.grids))
 
 
 def test_the_table_escapes_what_it_is_given():

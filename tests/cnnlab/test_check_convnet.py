@@ -31,6 +31,7 @@ NAMED = {
     "reshapes_to_columns": "mixes the rows",
     "moves_the_channels_last": "channels last",
     "cuts_off_at_zero": "no ReLU",
+    "returns_dw_first": "in another order",
     "forgets_to_reshape_dx": "still in rows",
     "sums_db_over_the_outputs": "axis 0",
     "averages_dw_and_db": "divided by the number of images",
@@ -55,12 +56,15 @@ NAMED = {
     "scales_when_testing": "multiplied by p",
     "divides_when_testing_too": "divided by p. Nothing was dropped",
     "drops_the_same_of_every_image": "one mask for many",
+    "keeps_a_fixed_number": "always keeps as many",
     "lets_the_gradient_through_everywhere": "the mask is missing",
     "forgets_to_divide_the_gradient": "not divided by p",
     "divides_the_gradient_twice": "divided by p twice",
     "passes_where_it_was_dropped": "the other way round",
     "normalises_over_the_images_only": "over images only",
     "normalises_each_image_by_itself": "image by image",
+    "averages_the_images_variances": "the images' own variances",
+    "keeps_its_cache_in_bn_param": "belongs into the cache",
     "normalises_all_channels_together": "one mean and one variance per channel",
     "normalises_as_a_layer": "image by image",
     "divides_by_the_variance": "take the root",
@@ -239,6 +243,16 @@ def another_generator(seed, shape):
     return np.random.default_rng(seed).random(shape)
 
 
+def takes_seed_0_for_none(seed, shape):
+    return (np.random.default_rng(seed) if seed else np.random).random(shape)
+
+
+def draws_one_mask_without_a_seed(seed, shape):
+    if seed is None:
+        return np.broadcast_to(np.random.random(shape[1:]), shape)
+    return np.random.default_rng(seed).random(shape)
+
+
 def normal(seed, shape):
     return np.random.default_rng(seed).standard_normal(shape)
 
@@ -276,6 +290,18 @@ def scales_dout_in_place(question):
     return backward
 
 
+def brakes_late(w, dw, config=None):
+    return REFERENCES["adam"](w, dw, {"beta1": 0.8, **(config or {})})
+
+
+def brakes_a_little_late(w, dw, config=None):
+    return REFERENCES["adam"](w, dw, {"beta1": 0.89, **(config or {})})
+
+
+def turns_round(question):
+    return lambda dout, cache: REFERENCES[question](dout, cache)[::-1]
+
+
 def forgets_slowly(w, dw, config=None):
     return REFERENCES["adam"](w, dw, {"beta2": 0.99, **(config or {})})
 
@@ -288,14 +314,22 @@ def forgets_slowly(w, dw, config=None):
             for q in ("spatial_batchnorm_backward", "spatial_groupnorm_backward")
         ),
         ("adam", forgets_slowly, "beta2 is 0.99"),
+        ("adam", brakes_late, "beta1 is 0.8"),
+        ("adam", brakes_a_little_late, "0.99936"),
         ("spatial_batchnorm_forward", takes_images_for_channels, "puts images into its rows"),
         ("dropout_backward", draws_a_new_mask, "a new mask was drawn"),
-        ("dropout_backward", forgets_the_mode, "'test': dx is dout"),
+        ("dropout_backward", forgets_the_mode, "keeps no mask: it is None"),
         ("dropout_forward", draws_with(seeds_the_common_generator), "np.random.seed(seed) sets"),
         ("dropout_forward", draws_with(knows_no_seed), "the seed is not used"),
         ("dropout_forward", draws_with(always_the_same), "one and the same seed"),
         ("dropout_forward", draws_with(another_generator), "is another generator"),
         ("dropout_forward", draws_with(normal), "np.random.randn"),
+        ("dropout_forward", draws_with(takes_seed_0_for_none), "0 is a seed"),
+        ("dropout_forward", draws_with(draws_one_mask_without_a_seed), "without a seed, some"),
+        *(
+            (q, turns_round(q), "in another order")
+            for q in ("affine_backward", "spatial_batchnorm_backward", "spatial_groupnorm_backward")
+        ),
         ("dropout_forward", takes_other_modes, "a ValueError"),
         ("dropout_forward", scales_by_what_is_dropped, "not by 1 − p"),
     ],

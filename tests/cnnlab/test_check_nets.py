@@ -10,6 +10,7 @@ from autograder.diagnose import MISCONCEPTIONS
 from cnnlab import design
 from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
+from cnnlab.weights import load_weights
 
 ANSWERS = Answers("4_convnet")
 REFERENCES, as_written, message = ANSWERS.references, ANSWERS.as_written, ANSWERS.message
@@ -43,6 +44,7 @@ NAMED = {
     "returns_shares_where_scores_are_wanted": "softmax's shares",
     "does_not_count_the_biases": "one bias for each filter is missing",
     "counts_the_biases_as_multiply_adds": "biases' additions are not counted",
+    "calls_every_pooling_pool": "two kinds of pooling",
     "gives_pools_parameters": "pooling learns nothing",
     "counts_comparisons_in_pools": "pooling multiplies nothing",
     "multiplies_by_the_size_of_the_input": "places of the output",
@@ -64,6 +66,13 @@ NAMED = {
     "scores_in_train_mode": "'test' mode, with the running averages",
     "drops_while_testing": "dropout keeps everything",
     "never_drops": "then dropout",
+    "hands_dropout_the_share_that_is_dropped": "1 − ratio is PyTorch's",
+    "seeds_its_dropout": "The net's seed is for its weights alone",
+    "seeds_the_common_generator": "the net needs one of its own",
+    "takes_the_layers_apart": "layers was changed by the call",
+    "trains_where_no_mode_is_given": "where no mode is given it is 'test'",
+    "lets_backward_pay": "The penalty is of the loss",
+    "averages_twice_in_a_step": "loss runs forward once",
     "loses_the_running_averages": "kept from call to call",
     "forgets_the_two_of_he": "the 2 is missing",
     "counts_the_outputs": "not the outputs",
@@ -130,6 +139,26 @@ def normalises_its_input(self, X, y=None):
     return result
 
 
+def calls_its_dtype_too(self, X, y=None):
+    return ThreeLayerConvNet.loss(self, self.dtype(X), y)
+
+
+def keeps_its_first_weights(kind, method):
+    """A net that works with the arrays of its __init__, whatever is assigned to net.params."""
+
+    def init(self, *args, **options):
+        kind.__init__(self, *args, **options)
+        self.first = self.params
+
+    def old(self, *args, **options):
+        now, self.params = self.params, self.first
+        result = getattr(kind, method)(self, *args, **options)
+        self.params = now
+        return result
+
+    return type(kind.__name__, (kind,), {"__init__": init, method: old})
+
+
 def no_biases(self, X, y=None):
     result = ThreeLayerConvNet.loss(self, X, y)
     if y is None:
@@ -153,6 +182,8 @@ def writes_down_the_loss(self, X, y=None):
         (three(loss=normalises_its_input), "X was changed"),
         (three(loss=no_biases), "without b1, b2, b3"),
         (three(loss=writes_down_the_loss), "loss"),
+        (three(loss=calls_its_dtype_too), "not self.dtype(X)"),
+        (keeps_its_first_weights(ThreeLayerConvNet, "loss"), "read self.params anew"),
     ],
 )
 def test_a_slip_in_the_three_layers_is_refused_and_named(wrong, words):
@@ -205,6 +236,23 @@ def draws_anew_in_each_layer(net, options):
             net.params[name] = (numbers * w.std() / numbers.std()).astype(w.dtype)
 
 
+def seeds_each_layer(net, options):
+    """Others in each pass, and the same in all layers."""
+    drawn = {}
+
+    def alike(x, param):
+        if param["mode"] == "test":
+            return x, (param, None)
+        if x.shape not in drawn or len(drawn[x.shape]) == 2:
+            drawn[x.shape] = []
+        drawn[x.shape].append(np.random.randint(2**31) if not drawn[x.shape] else None)
+        return REFERENCES["dropout_forward"](x, {**param, "seed": drawn[x.shape][0]})
+
+    for i, (name, *rest) in enumerate(net.steps):
+        if name.startswith("dropout"):
+            net.steps[i] = (name, alike, *rest[1:])
+
+
 def keeps_dicts_in_closures(net, options):
     for i, (name, forward, backward, names, settings) in enumerate(net.steps):
         if name.startswith("batchnorm"):
@@ -241,6 +289,8 @@ def writes_into_dout(self, dout, caches, guided=False):
         (made(draws_anew_in_each_layer), "anew for each layer"),
         (made(keeps_dicts_in_closures), "in a lambda or an inner function"),
         (convnet(forward=calls_its_dtype), "not self.dtype(X)"),
+        (keeps_its_first_weights(ConvNet, "forward"), "read self.params anew"),
+        (made(seeds_each_layer), "dropout2 dropped what dropout1 did"),
         (convnet(backward=pops_its_caches), "without pop"),
         (convnet(backward=writes_into_dout), "dout was changed"),
     ],
@@ -262,6 +312,13 @@ def numbers_for_shapes(*args):
     return [
         (k, s[0] if len(s) == 1 else s, p, m) for k, s, p, m in REFERENCES["network_cost"](*args)
     ]
+
+
+def test_a_row_may_be_a_list_and_a_shape_an_array():
+    def lists(*args):
+        return [[k, np.array(s), p, m] for k, s, p, m in REFERENCES["network_cost"](*args)]
+
+    check(as_written("network_cost", lists))
 
 
 @pytest.mark.parametrize(
@@ -306,6 +363,35 @@ def test_the_example_passes_once_its_weights_are_there(tmp_path, monkeypatch, ca
     shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
     check(as_written("design_net", REFERENCES["design_net"]))
     assert "8 of 8 lines" in capfd.readouterr().out
+
+
+def test_a_second_download_under_another_name_is_named(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path / "design_net(1).npz")
+    assert "there is design_net(1).npz. Only the name design_net.npz counts" in message(
+        "design_net", REFERENCES["design_net"]
+    )
+    shutil.copy("design_net(1).npz", design.FILE)
+    check(as_written("design_net", REFERENCES["design_net"]))
+    assert "design_net(1).npz lies here too" in capfd.readouterr().out
+
+
+def test_the_check_makes_two_nets_and_reads_the_file_once(tmp_path, monkeypatch):
+    made, read = [], []
+
+    def counted():
+        made.append(REFERENCES["design_net"]())
+        return made[-1]
+
+    def load(net):
+        read.append(net)
+        load_weights(design.FILE, net)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(design, "load", load)
+    shutil.copy(ANSWERS.solution.with_name(design.FILE), tmp_path)
+    check(as_written("design_net", counted))
+    assert len(made) == 2 and len(read) == 1  # the second: is it another one?
 
 
 @pytest.mark.parametrize(

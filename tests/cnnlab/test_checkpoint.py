@@ -1,9 +1,12 @@
 """Checkpoints: what they refuse. (That they resume exactly stands in test_solver.py.)"""
 
+import errno
+
 import numpy as np
 import pytest
 from test_solver import Linear, StopAt, blobs, solver
 
+from cnnlab import checkpoint
 from cnnlab.checkpoint import CheckpointError
 from cnnlab.parallel import DataParallel
 from cnnlab.schedules import Cosine
@@ -11,7 +14,8 @@ from solutions.update_rules import adam
 
 
 def stopped(path, **options):
-    mine = solver(checkpoint=path, watch=StopAt(3), batch_size=20, num_epochs=5, **options)
+    settings = {"batch_size": 20, "num_epochs": 5, "verbose": True, **options}
+    mine = solver(checkpoint=path, watch=StopAt(3), **settings)
     mine.train()
     return path
 
@@ -66,7 +70,7 @@ def test_what_an_update_rule_remembers_comes_back_with_its_type(tmp_path):
         }
         return w - config["learning_rate"] * dw, {**config, **kept}
 
-    mine = solver(checkpoint=tmp_path / "a.npz", watch=StopAt(3), update_rule=rule)
+    mine = solver(checkpoint=tmp_path / "a.npz", watch=StopAt(3), update_rule=rule, verbose=True)
     mine.train()
     other = solver(checkpoint=tmp_path / "a.npz", update_rule=rule)
     assert other.resume()
@@ -74,6 +78,23 @@ def test_what_an_update_rule_remembers_comes_back_with_its_type(tmp_path):
     assert type(config["double"]) is np.float64 and config["t"] == 7
     assert config["note"] == "hi" and config["none"] is None
     assert config["array"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("why", ["a folder that is not there", "a folder of somebody else's"])
+def test_a_folder_that_cannot_be_written_is_told_before_the_first_batch(tmp_path, why, monkeypatch):
+    folder = tmp_path / "elsewhere"
+    if "somebody" in why:
+        folder.mkdir()
+
+        def refuses(dir):
+            raise PermissionError(errno.EACCES, "Permission denied", str(dir))
+
+        # who runs the tests may be allowed to write everywhere
+        monkeypatch.setattr(checkpoint.tempfile, "TemporaryFile", refuses)
+    mine = solver(checkpoint=folder / "a.npz", num_epochs=1)
+    with pytest.raises(CheckpointError, match=r"a\.npz cannot be written in .*elsewhere: "):
+        mine.train()
+    assert mine.steps_done == 0 and not mine.training
 
 
 def test_what_cannot_be_saved_is_told(tmp_path):

@@ -7,11 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 from archive_server import serve
+from witness import until
 
 from autograder.questions import PROJECT
 from cnnlab.data import DataError, download
@@ -146,10 +146,7 @@ def test_a_killed_download_is_begun_anew_and_its_rest_swept_up(tmp_path):
     with serve(CONTENT, "slow", "right") as server:
         server.pause = 5.0
         process = start(server, tmp_path)
-        deadline = time.monotonic() + 30
-        while not server.requests and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)
+        until(lambda: server.requests and any(tmp_path.iterdir()))
         process.kill()
         process.communicate()
         (rest,) = tmp_path.iterdir()

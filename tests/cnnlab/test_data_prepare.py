@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cnnlab.data import channel_statistics, mean_image, standardize, to_nchw
+from cnnlab.data import (
+    channel_statistics,
+    for_training,
+    load,
+    mean_image,
+    standardize,
+    subset,
+    to_nchw,
+)
 
 pictures = hnp.arrays(
     np.uint8,
@@ -28,7 +36,6 @@ def test_a_mean_of_many_bytes_does_not_overflow():
     assert mean_image(X)[0, 0, 0] == pytest.approx(250 * 69_999 / 70_000, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(pictures)
 def test_channel_statistics_agree_with_torch(X):
     mean, std = channel_statistics(X)
@@ -90,3 +97,16 @@ def test_one_picture_without_its_first_axis_is_refused(f):
 def test_no_pictures_have_no_mean(f):
     with pytest.raises(ValueError, match="at least one"):
         f(np.zeros((0, 32, 32, 3), dtype=np.uint8))
+
+
+def test_a_dataset_is_prepared_for_training_with_the_training_pictures_statistics():
+    few = subset(load("toys"), 50, 20, 20)
+    made = for_training(few)
+    assert list(made) == ["X_train", "y_train", "X_val", "y_val", "X_test", "y_test"]
+    plain = few.X_train.astype(np.float64)
+    mean, std = plain.mean(axis=(0, 1, 2)), plain.std(axis=(0, 1, 2))
+    for part in ("train", "val", "test"):
+        X = (getattr(few, f"X_{part}") - mean) / std
+        assert made[f"X_{part}"].dtype == np.float32
+        np.testing.assert_allclose(made[f"X_{part}"], X.transpose(0, 3, 1, 2), atol=1e-4)
+        np.testing.assert_array_equal(made[f"y_{part}"], getattr(few, f"y_{part}"))

@@ -160,7 +160,7 @@ def test_a_length_that_the_file_does_not_have():
         read_batch(huge)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_damage_gives_an_error_or_the_right_shapes(data):
     content = bytearray(python2_pickle(*batch(2)))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +53,17 @@ def test_the_better_one_stays_whichever_came_first(in_a_folder, unequal_classes,
     assert not design.save_if_better(Constant(5), Constant)
     assert "The weights in design_net.npz reach 0.500, so they stay" in capsys.readouterr().out
     assert kept() == 3
+
+
+@pytest.mark.parametrize("name", ["design_net(1).npz", "design_net (1).npz", "design_net-2.npz"])
+def test_a_second_download_under_another_name_is_told(in_a_folder, unequal_classes, capsys, name):
+    Path(name).touch()
+    Path("three.npz").touch()
+    assert design.under_other_names(design.FILE) == [name]
+    assert design.save_if_better(Constant(5), Constant)
+    out = capsys.readouterr().out
+    assert f"({name} is not looked at: only design_net.npz counts." in out
+    assert design.under_other_names(design.FILE) == [name]
 
 
 def test_as_good_a_net_is_saved(in_a_folder, unequal_classes):

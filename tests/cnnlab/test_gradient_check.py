@@ -22,7 +22,7 @@ shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
         (lambda x: 5 * x + 2, lambda x: np.full_like(x, 5)),
     ],
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(shapes, st.integers(0, 2**32 - 1))
 def test_elementwise_functions(f, slope, shape, seed):
     rng = np.random.default_rng(seed)

@@ -32,7 +32,7 @@ rates = torch.optim.lr_scheduler
         (Step((0.3, 0.6), 0.5), lambda o: rates.MultiStepLR(o, [30, 60], 0.5)),
         (Constant(), lambda o: rates.ConstantLR(o, 1)),
     ],
-    ids=repr,
+    ids=["cosine", "cosine to a tenth", "linear", "step", "constant"],
 )
 def test_is_torchs(schedule, make):
     assert_allclose([schedule(p) for p in PROGRESS], by_torch(make), atol=1e-12)

@@ -236,6 +236,7 @@ def full(checkpoint=None, watch=None, **options):
     settings = {
         "update_rule": adam, "optim_config": {"learning_rate": 3e-3}, "batch_size": 8,
         "num_epochs": 4, "augment": (Flip(), Shift(1)), "schedule": Cosine(0.2), "lr_decay": 0.95,
+        "verbose": True,
     }  # fmt: skip
     return solver(net, pictures(), checkpoint=checkpoint, watch=watch, **{**settings, **options})
 
@@ -310,6 +311,34 @@ def test_a_second_ctrl_c_stops_at_once_and_keeps_whole_weights(tmp_path, capsys)
     assert again.resume() and again.steps_done == 5  # the epoch's end
 
 
+def test_a_stop_ends_the_loop_around_a_silent_training_too(tmp_path, capsys):
+    tried = []
+    with pytest.raises(KeyboardInterrupt, match="Stopped after 7 of 20 batches"):
+        for path in (tmp_path / "a.npz", tmp_path / "b.npz"):
+            tried.append(full(path, watch=StopAt(7), verbose=False))
+            tried[-1].train()
+    assert len(tried) == 1 and tried[0].steps_done == 7 and not tried[0].training
+    assert capsys.readouterr().out == ""
+    whole, again = full(), full(tmp_path / "a.npz")
+    np.random.seed(3)
+    whole.train()
+    assert again.resume()
+    again.train()
+    assert_same_state(whole, again)
+
+
+def test_where_nothing_is_left_to_train_it_says_so(capsys):
+    mine = solver(num_epochs=2, verbose=True)
+    mine.train()
+    assert "Nothing is left" not in capsys.readouterr().out
+    before = get_weights(mine.model)
+    mine.train()
+    assert "all 2 epochs are over. To train on, make a new Solver" in capsys.readouterr().out
+    assert mine.steps_done == mine.steps
+    for name, array in get_weights(mine.model).items():
+        assert_array_equal(array, before[name])
+
+
 def test_a_kill_leaves_the_last_whole_checkpoint(tmp_path):
     """kill -9 at any moment: here while the file is written"""
     path = tmp_path / "a.npz"
@@ -352,6 +381,7 @@ def test_a_loss_that_explodes_is_stopped_with_advice_and_the_best_weights():
     [
         ({"update_rule": "adam"}, "has to be a function, such as adam, not 'adam'"),
         ({"optim_config": {}}, "needs a learning rate"),
+        ({"checkpoint": "net.pkl"}, "has to end in .npz: not net.pkl"),
         ({"batch_size": 0}, "batch_size has to be at least 1, not 0"),
         ({"data": {**blobs(), "y_val": np.zeros(3, int)}}, "X_val holds 30 images and y_val 3"),
     ],

@@ -70,6 +70,33 @@ def test_a_net_that_has_seen_no_batch_takes_running_averages():
     assert_array_equal(empty.loss(X), trained.loss(X))
 
 
+def empty_as_in_cs231n(**options):
+    made = net(**options)
+    for name in ("running_mean", "running_var"):
+        del made.bn_params[0][name]
+    return made
+
+
+@pytest.mark.parametrize("new", [net, empty_as_in_cs231n])
+def test_a_file_without_running_averages_is_refused(tmp_path, new):
+    """np.savez(path, **net.params) is what many write"""
+    np.savez(tmp_path / "net.npz", **net(seed=1).params)
+    other = new(seed=2)
+    before = get_weights(other)
+    with pytest.raises(WeightsError, match=r"net\.npz holds no running averages.*by save_weights"):
+        load_weights(tmp_path / "net.npz", other)
+    for name, array in get_weights(other).items():
+        assert_array_equal(array, before[name])
+
+
+def test_a_net_without_running_averages_is_not_saved(tmp_path):
+    untrained = empty_as_in_cs231n()
+    with pytest.raises(WeightsError, match="no running averages yet: train it"):
+        save_weights(tmp_path / "net.npz", untrained)
+    untrained.loss(X, y)
+    load_weights(save_weights(tmp_path / "net.npz", untrained), empty_as_in_cs231n(seed=4))
+
+
 def test_nets_without_normalisation(tmp_path):
     class Plain:
         def __init__(self, W):

@@ -51,7 +51,7 @@ LIMITS = {
     "notebook_seconds": 60,
     "stops": 1,
 }
-BY_NBGRADER = 3  # cases of each family that nbgrader grades in a short run
+BY_NBGRADER = 2  # cases of each family that nbgrader grades in a short run
 PATIENCE = 1800  # seconds, after which the grader itself is said to hang
 MB = 10**6
 WON = "HOSTILE-WON"  # what a case prints when it got to what it should not

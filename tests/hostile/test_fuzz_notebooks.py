@@ -17,5 +17,5 @@ def test_notebooks_changed_at_random_are_restored():
 
 @pytest.mark.slow
 def test_notebooks_changed_at_random_get_what_they_deserve():
-    numbers = [n for n in range(120) if n % MIXES < 4]  # a third: four baselines instead of twelve
+    numbers = [n for n in range(60) if n % MIXES < 4]  # a third: four baselines instead of twelve
     assert run(seed=12, numbers=numbers, workers=2) == {}

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,6 +84,14 @@ def _digest_one(path: str) -> str:
     if status.st_size > 8 << 20:
         return f"{kind} {status.st_size} {status.st_mtime_ns}"
     return f"{kind} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for it; an AssertionError if it does not come true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds:g} s in vain"
+        time.sleep(0.05)
 
 
 # -- processes ------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from layer_oracle import torch_gradients, untouched
 from numpy.testing import assert_allclose
@@ -17,7 +17,6 @@ def draw(seed, shape, outputs, dtype=np.float64):
     return [rng.standard_normal(s).astype(dtype) for s in shapes]
 
 
-@settings(deadline=None)
 @given(
     shape=st.lists(st.integers(1, 4), min_size=2, max_size=4),
     outputs=st.integers(1, 5),

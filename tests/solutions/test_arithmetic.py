@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -36,7 +36,6 @@ def test_refuses_what_does_not_fit_and_names_the_numbers(args):
         assert str(number) in str(error.value)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 4), st.integers(1, 4))
 def test_output_size_is_what_torch_makes_of_it(size, kernel, pad, stride):
     fits = kernel <= size + 2 * pad and (size + 2 * pad - kernel) % stride == 0
@@ -54,7 +53,6 @@ def test_cost_of_the_lectures_layer():
     assert conv_cost((3, 32, 32), 10, 5, 2, 1) == ((10, 32, 32), 760, 768000)
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 4), st.integers(3, 9), st.integers(3, 9)),
     st.integers(1, 4),
@@ -83,7 +81,6 @@ def test_receptive_fields_of_the_lecture():
     assert receptive_field([(3, 1)] * 3) == receptive_field([(7, 1)]) == 7
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), max_size=5))
 def test_receptive_field_is_where_the_gradient_reaches(layers):
     # work back from a single output to the least length of input that has it

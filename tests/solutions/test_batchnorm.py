@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from layer_oracle import torch_gradients, untouched
 from numpy.testing import assert_allclose, assert_array_equal
@@ -24,7 +24,6 @@ def draw(seed, shape, dtype=np.float64):
 shapes = st.tuples(st.integers(2, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 4))
 
 
-@settings(deadline=None)
 @given(shape=shapes, eps=st.sampled_from([1e-5, 1e-3, 0.1]), seed=st.integers(0, 2**32))
 def test_training_is_torchs(shape, eps, seed):
     *arrays, dout = draw(seed, shape)
@@ -40,7 +39,6 @@ def test_training_is_torchs(shape, eps, seed):
         assert_allclose(mine, theirs, atol=1e-7, rtol=1e-7)
 
 
-@settings(deadline=None)
 @given(shape=shapes, seed=st.integers(0, 2**32))
 def test_testing_is_torchs(shape, seed):
     *arrays, dout = draw(seed, shape)

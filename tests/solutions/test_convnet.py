@@ -82,7 +82,7 @@ def same_way(name, gradient):
     return gradient.T if name[0] == "W" and gradient.ndim == 2 else gradient
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(nets, st.booleans(), st.sampled_from([(1, 9, 11), (2, 12, 10)]), st.integers(0, 2**32))
 def test_scores_loss_and_gradients_are_torchs(parts, batchnorm, shape, seed):
     layers = [layer for convs, pool in parts[0] for layer in (*convs, *pool)] + parts[1]

@@ -45,7 +45,7 @@ def tensors(*arrays):
     return [torch.tensor(a, requires_grad=True) for a in arrays]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(layers())
 def test_forward_is_torchs(layer):
     *arrays, param = layer
@@ -53,7 +53,7 @@ def test_forward_is_torchs(layer):
     assert_allclose(out, by_torch(*tensors(*arrays), param).detach(), rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(layers(general=True))
 def test_general_is_torchs(layer):
     *arrays, param = layer
@@ -61,7 +61,7 @@ def test_general_is_torchs(layer):
     assert_allclose(out, by_torch(*tensors(*arrays), param).detach(), rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(layers(), st.integers(0, 2**32 - 1))
 def test_backward_is_torchs(layer, seed):
     *arrays, param = layer
@@ -74,7 +74,7 @@ def test_backward_is_torchs(layer, seed):
         assert_allclose(gradient, leaf.grad, rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(layers())
 def test_forward_is_scipys_correlation(layer):
     x, w, b, param = layer
@@ -86,7 +86,7 @@ def test_forward_is_scipys_correlation(layer):
             assert_allclose(out[n, f], dense[::stride, ::stride] + b[f], rtol=1e-10, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(layers(), st.integers(0, 2**32 - 1))
 def test_backward_is_the_slope_of_forward(layer, seed):
     *arrays, param = layer

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from layer_oracle import untouched
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,7 +14,6 @@ from solutions.dropout import dropout_backward, dropout_forward
 keep = st.floats(0.05, 1)
 
 
-@settings(deadline=None)
 @given(p=keep, seed=st.integers(0, 2**32))
 def test_what_is_kept_is_divided_by_p_and_as_much_as_p_says(p, seed):
     x = np.random.default_rng(seed).uniform(1, 2, (40, 50))

@@ -51,7 +51,7 @@ def by_torch(x, w, b, conv_param):
 
 
 @forwards
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(layers())
 def test_forward_is_the_loops(forward, layer):
     out, _ = forward(*layer)
@@ -59,7 +59,7 @@ def test_forward_is_the_loops(forward, layer):
 
 
 @pairs
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(layers(), st.integers(0, 2**32 - 1))
 def test_backward_is_the_loops(forward, backward, layer, seed):
     out, cache = forward(*layer)

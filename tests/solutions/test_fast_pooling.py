@@ -48,7 +48,7 @@ def layers(draw, ties=False):
 
 @ways
 @kinds
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(layers() | layers(ties=True), st.integers(0, 2**32 - 1))
 def test_both_passes_are_the_loops(way, kind, layer, seed):
     """with ties too: the first of the largest takes it all"""

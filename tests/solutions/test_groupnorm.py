@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from layer_oracle import torch_gradients, untouched
 from numpy.testing import assert_allclose
@@ -19,7 +19,6 @@ def draw(seed, shape, dtype=np.float64):
     return [array.astype(dtype) for array in (*arrays, rng.standard_normal(shape))]
 
 
-@settings(deadline=None)
 @given(
     G=st.integers(1, 3),
     each=st.integers(1, 3),

@@ -20,7 +20,7 @@ def by_skimage(im, cell, nbin, block):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(2, 4),
     columns=st.integers(2, 4),

@@ -33,13 +33,13 @@ def unfold(x, height, width, pad, stride):
     ).numpy()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(windows())
 def test_columns_are_torchs_one_image_after_the_other(args):
     assert_array_equal(im2col(*args), np.concatenate(unfold(*args), axis=1))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(windows(), st.data())
 def test_the_formula_of_the_docstring(args, data):
     x, height, width, pad, stride = args
@@ -51,7 +51,7 @@ def test_the_formula_of_the_docstring(args, data):
     assert im2col(*args).reshape(shape)[index] == expected
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(windows(), st.integers(0, 2**32 - 1))
 def test_back_is_torchs_fold(args, seed):
     x, height, width, pad, stride = args
@@ -65,7 +65,7 @@ def test_back_is_torchs_fold(args, seed):
     assert_allclose(back, expected, rtol=1e-12, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(windows(), st.integers(0, 2**32 - 1))
 def test_col2im_is_the_transpose_of_im2col(args, seed):
     x = args[0]

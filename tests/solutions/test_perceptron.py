@@ -8,7 +8,7 @@ from sklearn.linear_model import Perceptron
 from solutions.perceptron import perceptron_update
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_one_pass_is_scikit_learns(seed):
     rng = np.random.default_rng(seed)

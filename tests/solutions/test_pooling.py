@@ -38,7 +38,7 @@ def layers(draw):
 
 
 @kinds
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(layers())
 def test_forward_is_torchs(kind, layer):
     x, param = layer
@@ -47,7 +47,7 @@ def test_forward_is_torchs(kind, layer):
 
 
 @kinds
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(layers(), st.integers(0, 2**32 - 1))
 def test_backward_is_torchs(kind, layer, seed):
     x, param = layer
@@ -61,7 +61,7 @@ def test_backward_is_torchs(kind, layer, seed):
 
 
 @kinds
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(layers(), st.integers(0, 2**32 - 1))
 def test_backward_is_the_slope_of_forward(kind, layer, seed):
     x, param = layer

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from layer_oracle import torch_gradients, untouched
@@ -13,7 +13,6 @@ from solutions.relu import relu_backward, relu_forward
 numbers = arrays(np.float64, array_shapes(max_dims=4, max_side=4), elements=st.floats(-9, 9))
 
 
-@settings(deadline=None)
 @given(numbers, st.integers(0, 2**32))
 def test_is_torchs(x, seed):
     dout = np.random.default_rng(seed).standard_normal(x.shape)

@@ -39,7 +39,7 @@ def layers(draw):
     return *(rng.standard_normal(shape) for shape in shapes), pad, m
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(layers(), st.integers(1, 9), st.integers(1, 3))
 def test_both_passes_are_torchs(layer, tiles, threads):
     x, w, b, pad, m = layer

@@ -40,7 +40,7 @@ def carry(
 
     Where torch is not installed either, you get a function that raises NotCarried when it is
     called, and only then: so the rest of the notebook runs from top to bottom, and this line alone
-    says at once what is missing.
+    says at once, in short, what is missing.
 
     When a notebook is graded, the grader supplies these layers. So a mistake in the earlier
     notebook costs points there, and not here again.
@@ -180,20 +180,24 @@ def _nowhere(name: str, why: str) -> _Carried:
         "Write it, or put the notebook that has it into a folder beside this one's, and run this "
         "line again"
     )
+    # of many functions the same short line is printed once; the error of each says more
+    short = "Its notebook belongs into a folder beside this one's"
     if name in layers.LAYERS:
         todo += ". Or go on without it: pip install torch"
+        short += "; or pip install torch"
     elif name in _questions():
         todo += (
             f". (torch has no layer like {name}, so nothing stands in for it: only yours will do.)"
         )
     else:
         todo += f". (No question is called {name}. Is the name spelt right?)"
+        short = f"No question is called {name}. Is the name spelt right?"
 
     def missing(*args, **kwargs):
         raise NotCarried(f"{name} is not there: {why}. {todo}")
 
     missing.__name__ = missing.__qualname__ = name
-    return _Carried(missing, f"not there, and raises an error when it is called: {why}. {todo}")
+    return _Carried(missing, f"not there, as {why}. {short}")
 
 
 def _questions() -> set[str]:
@@ -209,4 +213,4 @@ def _tell(found: dict[str, _Carried]) -> None:
     for name, carried in found.items():
         lines.setdefault(carried.words, []).append(name)
     for words, names in lines.items():
-        print(f"{', '.join(names)}: {words}" + ("" if words.endswith(")") else "."))
+        print(f"{', '.join(names)}: {words}" + ("" if words[-1] in ")?" else "."))

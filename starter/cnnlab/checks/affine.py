@@ -9,6 +9,7 @@ from cnnlab.checks.expect import (
     forward_of,
     forward_works,
     gradient,
+    in_order,
     own_forward,
     parts,
     same_dtype,
@@ -114,7 +115,9 @@ def _(f):
 @step("affine_backward", "two rows of three numbers, by hand")
 def _(f):
     dout = np.array([[1.0, 0], [10, 100]])
-    dx, dw, db = _gradients(f, _X, _W, _B, dout)
+    dx, dw, db = came = _gradients(f, _X, _W, _B, dout)
+    right = ([[1, 0, 1], [10, -200, 110]], [[1, 0], [-8, -100], [13, 100]], [11, 100])
+    in_order(came, right, _GRADIENTS)
     given = {"dout": dout, **_GIVEN}
     array(
         db,
@@ -126,14 +129,13 @@ def _(f):
         shape_cause="one number for each output, (2,). The order is dx, dw, db.",
         inputs=given,
     )  # fmt: skip
-    right = np.array([[1.0, 0], [-8, -100], [13, 100]])
     array(
         dw,
-        right,
+        right[1],
         "dw",
         _WHY["dw"],
         known=[
-            (right / 2, _AVERAGED),
+            (np.array(right[1]) / 2, _AVERAGED),
             (
                 [[21, 200], [3, 0], [9, 100]],
                 "x.reshape(D, N) mixes the images: (N, D), then T.",
@@ -143,13 +145,17 @@ def _(f):
         shape_cause="dw has the shape of w: (3, 2). The order is dx, dw, db.",
         inputs=given,
     )
-    right = np.array([[1.0, 0, 1], [10, -200, 110]])
     array(
         dx,
-        right,
+        right[0],
         "dx",
         _WHY["dx"],
-        known=[(right.T.reshape(2, 3), "transposed, then reshaped: that mixes the images.")],
+        known=[
+            (
+                np.array(right[0]).T.reshape(2, 3),
+                "transposed, then reshaped: that mixes the images.",
+            )
+        ],
         shape_cause="dx has the shape of x: (2, 3).",
         inputs=given,
     )

@@ -8,6 +8,7 @@ from cnnlab.checks.expect import (
     array,
     forward_works,
     gradient,
+    in_order,
     own_forward,
     parts,
     same_dtype,
@@ -18,7 +19,7 @@ from cnnlab.checks.steps import CheckFailed, step
 
 _FORWARD = ("out", "cache")
 _ONE, _ZERO = np.ones(1), np.zeros(1)
-# mean 4, variance 5; with eps 4 the root is 3
+# mean 4, variance 5: the root is 3 with eps 4, and 4 with eps 11
 _X = np.array([1.0, 3, 5, 7]).reshape(2, 1, 1, 2)
 _CENTRED = _X - 4
 _GIVEN = {"x[0, 0]": _X[0, 0], "x[1, 0]": _X[1, 0]}
@@ -43,24 +44,33 @@ def _averages(f, x, param) -> tuple:
 @step("spatial_batchnorm_forward", "four numbers, 1, 3, 5 and 7, by hand")
 def _(f):
     array(
-        _out(f, _X, _ONE, _ZERO, {"mode": "train", "eps": 4}),
-        _CENTRED / 3,
+        # with eps 4, that of the images' variances, 1, would look like no eps at all
+        _out(f, _X, _ONE, _ZERO, {"mode": "train", "eps": 11}),
+        _CENTRED / 4,
         "out",
-        f"the mean is 4, the variance 5; sqrt(5 + eps) is 3, as eps is 4 here. {_AXES}",
+        f"the mean is 4, the variance 5; sqrt(5 + eps) is 4, as eps is 11 here. {_AXES}",
         shape_cause="out has the shape of x.",
         known=[
             (
-                np.array([-2.0, -2, 2, 2]).reshape(_X.shape) / np.sqrt(8),
+                np.array([-2.0, -2, 2, 2]).reshape(_X.shape) / np.sqrt(15),
                 f"over images only: {_AXES}",
             ),
-            (np.array([-1.0, 1, -1, 1]).reshape(_X.shape) / np.sqrt(5), f"image by image: {_AXES}"),
-            (_CENTRED / 9, "divided by the variance: take the root, sqrt(var + eps)."),
-            (_CENTRED / (np.sqrt(5) + 4), "eps belongs inside the root: sqrt(var + eps)."),
+            (
+                np.array([-1.0, 1, -1, 1]).reshape(_X.shape) / np.sqrt(12),
+                f"image by image: {_AXES}",
+            ),
+            (
+                _CENTRED / np.sqrt(12),
+                "the variance is the mean of the images' own variances, 1. The numbers differ from "
+                "the mean of all images, 4: subtract that, then square.",
+            ),
+            (_CENTRED / 16, "divided by the variance: take the root, sqrt(var + eps)."),
+            (_CENTRED / (np.sqrt(5) + 11), "eps belongs inside the root: sqrt(var + eps)."),
             (_CENTRED / np.sqrt(5 + 1e-5), "bn_param['eps'] is not used."),
             (_CENTRED / np.sqrt(5), "eps is not used."),
-            (_CENTRED / np.sqrt(20 / 3 + 4), "the variance divides by one less: no ddof."),
-            (_X / 3, "the mean is not taken off."),
-            (_X / 2, "that is x with the running averages: training uses this batch's."),
+            (_CENTRED / np.sqrt(20 / 3 + 11), "the variance divides by one less: no ddof."),
+            (_X / 4, "the mean is not taken off."),
+            (_X / np.sqrt(11), "that is x with the running averages: training uses this batch's."),
         ],
         inputs=_GIVEN,
     )
@@ -243,6 +253,10 @@ def _(f):
         if changed:
             cause = "pop takes a number out of the dict: read it with bn_param.get(...)."
             raise CheckFailed(f"bn_param['{changed[0]}'] was changed", "as it was", cause)
+        more = [name for name in param if name not in (*before, "running_mean", "running_var")]
+        if more:
+            cause = "what the backward pass needs belongs into the cache: bn_param lives on."
+            raise CheckFailed(f"bn_param has a new entry, {more[0]!r}", "none", cause)
 
 
 _GRADIENTS = ("dx", "dgamma", "dbeta")
@@ -266,11 +280,15 @@ def _(f):
     forward_works(f, "spatial_batchnorm_forward")
 
 
+_DX = np.array([3.0, -2, -1, 0]).reshape(_X.shape) / 6
+
+
 @step("spatial_batchnorm_backward", "four numbers, by hand: dbeta and dgamma")
 def _(f):
     dout = np.array([1.0, 0, 0, 0]).reshape(_X.shape)
     param = {"mode": "train", "eps": 4}
-    _, dgamma, dbeta = _gradients(f, _X, 3 * _ONE, _ZERO, dout, param)
+    _, dgamma, dbeta = came = _gradients(f, _X, 3 * _ONE, _ZERO, dout, param)
+    in_order(came, (_DX, [-1], [1]), _GRADIENTS)
     shape_cause = f"one number for each channel, (1,). {_SUM} The order is dx, dgamma, dbeta."
     mean = "that is a mean. The loss has averaged already: only sum."
     array(dbeta, [1], "dbeta", _WHY["dbeta"], known=[([0.25], mean)], shape_cause=shape_cause)
@@ -293,20 +311,19 @@ def _(f):
 def _(f):
     dout = np.array([1.0, 0, 0, 0]).reshape(_X.shape)
     dx, _, _ = _gradients(f, _X, 3 * _ONE, _ZERO, dout, {"mode": "train", "eps": 4})
-    right = np.array([3.0, -2, -1, 0]).reshape(_X.shape) / 6
     images = "the means divide by N. A channel has N·H·W numbers, 4 here."
     array(
         dx,
-        right,
+        _DX,
         "dx",
         f"{_WHY['dx']} gamma / root is 1 here; dx sums to 0.",
         known=[
             (dout, "only the direct way: the mean and the variance are made from x too."),
             (dout - 0.25, "the way through the variance is missing."),
-            (right + 0.25, "the way through the mean is missing: dx has to sum to 0."),
+            (_DX + 0.25, "the way through the mean is missing: dx has to sum to 0."),
             (np.array([0.0, -4, -2, 0]).reshape(_X.shape) / 6, images),
-            (right / 3, "gamma is missing."),
-            (3 * right, "not divided by sqrt(var + eps)."),
+            (_DX / 3, "gamma is missing."),
+            (3 * _DX, "not divided by sqrt(var + eps)."),
         ],
         shape_cause="dx has the shape of x. The order is dx, dgamma, dbeta.",
         inputs={**_GIVEN, "dout[0, 0]": dout[0, 0], "dout[1, 0]": dout[1, 0]},

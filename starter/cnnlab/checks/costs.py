@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
+
 from cnnlab.architectures import ALEXNET, LENET5, avg_pool, conv, fc, max_pool
 from cnnlab.checks.expect import parts, whole_number
 from cnnlab.checks.steps import CheckFailed, step
@@ -29,7 +31,7 @@ def _rows(f, layers: list, *args) -> list[list]:
 
 
 def _shape(row: list, expected: tuple, what: str, cause: str, known=()) -> None:
-    came = row[1]
+    came = row[1].tolist() if isinstance(row[1], np.ndarray) else row[1]
     if not isinstance(came, tuple | list) or tuple(came) != expected:
         cause = next((why for wrong, why in known if tuple_of(came) == wrong), cause)
         raise CheckFailed(f"{what}: shape {came!r}", f"{expected}", cause)
@@ -85,6 +87,9 @@ def _(f):
 def _(f):
     for layer, shape in ((max_pool(3, stride=2), (2, 3, 4)), (avg_pool(3), (2, 2, 3))):
         row = _rows(f, [layer], (2, 7, 9))[0]
+        if row[0] != layer["kind"]:
+            cause = "there are two kinds of pooling: take layer['kind'] as it is."
+            raise CheckFailed(f"its row begins with {row[0]!r}", f"{layer['kind']!r}", cause)
         cause = "1 + (H - pool_height) // stride; the channels stay."
         _shape(row, shape, f"{layer['kind']} of 3×3, stride {layer['stride']}", cause)
         _count(row, 2, 0, layer["kind"], "pooling learns nothing: 0.")

@@ -45,12 +45,55 @@ def _(f):
 
 @step("design_net", "the weights fit the net and can be used, once they are saved")
 def _(f):
-    _loaded(_tried["net"])
+    _load(_tried["net"], "net")
 
 
 @step("design_net", "the accuracy on the validation images")
 def _(f):
     _tell_lines(design.validation_accuracy(_tried.pop("net")), design.LINES)
+
+
+def _load(net, what):
+    """Give it the weights that lie in its file, or say what is wrong with that."""
+    file = design.file_of(net)
+    others = " and ".join(design.under_other_names(file))
+    if not Path(file).exists():
+        cause = (
+            f"the {what} is not trained yet, or not saved: run the two cells above. Or the file "
+            "has another name, or lies in another folder."
+        )
+        if others:
+            cause = f"there is {others}. Only the name {file} counts: rename the file."
+        raise CheckFailed(
+            f"no {file} in {Path.cwd()}",
+            f"a file with the trained {what}'s weights, which you hand in too",
+            cause,
+        )
+    if others:
+        warnings.warn(
+            f"{others} lies here too. Only {file} is looked at: is it the one you mean?",
+            stacklevel=2,
+        )
+    try:
+        design.load(net)
+    except WeightsError as error:
+        cause = f"save the weights again after each change of the {what}."
+        raise CheckFailed(str(error), f"a {file} that belongs to this {what}", cause) from None
+
+
+def _tell_lines(reached, all_lines):
+    lines = sum(reached >= line for line in all_lines)
+    warnings.warn(
+        f"{reached:.3f} on the validation images: {lines} of {len(all_lines)} lines. The grader "
+        "measures on new pictures, which can be a little less.",
+        stacklevel=2,
+    )
+    if not lines:
+        raise CheckFailed(
+            f"accuracy {reached:.3f}",
+            f"at least {all_lines[0]:.2f}",
+            "the net was trained with other inputs than design.prepared makes, or hardly.",
+        )
 
 
 # -- the same for a torch module -------------------------------------------------------------------
@@ -90,52 +133,9 @@ def _(f):
 
 @step("design_resnet", "the weights fit the module and can be used, once they are saved")
 def _(f):
-    _loaded(_tried["net"])
+    _load(_tried["net"], "module")
 
 
 @step("design_resnet", "the accuracy on the validation images")
 def _(f):
     _tell_lines(design.validation_accuracy(_tried.pop("net")), design.RESNET_LINES)
-
-
-# -- what both have --------------------------------------------------------------------------------
-
-
-def _loaded(net):
-    """Give the net its file's weights; or say what is wrong with the file."""
-    file = design.file_of(net)
-    others = " and ".join(design.under_other_names(file))
-    if not Path(file).exists():
-        cause = (
-            "the net is not trained yet, or not saved: run the two cells above. Or the file has "
-            "another name, or lies in another folder."
-        )
-        if others:
-            cause = f"there is {others}. Only the name {file} counts: rename the file."
-        wanted = "a file with the trained net's weights, which you hand in too"
-        raise CheckFailed(f"no {file} in {Path.cwd()}", wanted, cause)
-    if others:
-        warnings.warn(
-            f"{others} lies here too. Only {file} is looked at: is it the one you mean?",
-            stacklevel=2,
-        )
-    try:
-        design.load(net)
-    except WeightsError as error:
-        cause = "save the weights again after each change of the net."
-        raise CheckFailed(str(error), f"a {file} that belongs to this net", cause) from None
-
-
-def _tell_lines(reached, all_lines):
-    lines = sum(reached >= line for line in all_lines)
-    warnings.warn(
-        f"{reached:.3f} on the validation images: {lines} of {len(all_lines)} lines. The grader "
-        "measures on new pictures, which can be a little less.",
-        stacklevel=2,
-    )
-    if not lines:
-        raise CheckFailed(
-            f"accuracy {reached:.3f}",
-            f"at least {all_lines[0]:.2f}",
-            "the net was trained with other inputs than design.prepared makes, or hardly.",
-        )

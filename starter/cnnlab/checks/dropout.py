@@ -6,7 +6,9 @@ import numpy as np
 
 from cnnlab.checks.expect import (
     array,
+    common_generator_kept,
     forward_works,
+    moves_the_common_generator,
     own_forward,
     parts,
     same_dtype,
@@ -94,15 +96,17 @@ def _(f):
 
 @step("dropout_forward", "each number is dropped by itself, of images too")
 def _(f):
-    kept = _dropped(f, np.ones((5, 6, 7, 8)), _param(0.5)) != 0
-    for axis, what in enumerate(("images", "channels", "rows", "columns")):
-        slices = np.moveaxis(kept, axis, 0).reshape(kept.shape[axis], -1)
-        if len(np.unique(slices, axis=0)) < len(slices):
-            raise CheckFailed(
-                f"some {what} have their zeros in the same places",
-                "each number dropped by itself",
-                "one mask for many: draw as many random numbers as x has, x.shape.",
-            )
+    for seed, when in ((7, "with a seed"), (None, "without a seed")):
+        with common_generator_kept():
+            kept = _dropped(f, np.ones((5, 6, 7, 8)), _param(0.5, seed=seed)) != 0
+        for axis, what in enumerate(("images", "channels", "rows", "columns")):
+            slices = np.moveaxis(kept, axis, 0).reshape(kept.shape[axis], -1)
+            if len(np.unique(slices, axis=0)) < len(slices):
+                raise CheckFailed(
+                    f"{when}, some {what} have their zeros in the same places",
+                    "each number dropped by itself",
+                    "one mask for many: draw as many random numbers as x has, x.shape.",
+                )
 
 
 @step("dropout_forward", "'test': x comes out as it is")
@@ -142,11 +146,13 @@ def _(f):
     if np.array_equal(one, other):
         cause = "the generator has one and the same seed, whatever dropout_param['seed'] says."
         raise CheckFailed("seeds 3 and 4 dropped the same numbers", "others", cause)
-    state = np.random.get_state()
-    try:
+    with common_generator_kept():
+        one, two = (_dropped(f, x, _param(0.5, seed=0)) for _ in range(2))
+    if not np.array_equal(one, two):
+        cause = "0 is a seed, too: `if seed` takes it for none. Ask whether it is None."
+        raise CheckFailed("two calls with seed 0 dropped different numbers", "the same", cause)
+    with common_generator_kept():
         one, two = (_dropped(f, x, _param(0.5, seed=None)) for _ in range(2))
-    finally:
-        np.random.set_state(state)
     if np.array_equal(one, two):
         cause = "a generator that starts anew in every call. Without a seed: np.random.random."
         raise CheckFailed("two calls without a seed dropped the same numbers", "others", cause)
@@ -154,29 +160,34 @@ def _(f):
 
 @step("dropout_forward", "NumPy's common generator: used without a seed, not touched with one")
 def _(f):
-    x, kept = np.ones((8, 9)), np.random.get_state()
-    try:
+    x = np.ones((8, 9))
+    with common_generator_kept():
         np.random.seed(1)
         one = _dropped(f, x, _param(0.5, seed=None))
         np.random.seed(1)
         two = _dropped(f, x, _param(0.5, seed=None))
-        if not np.array_equal(one, two):
-            cause = (
-                "np.random.default_rng() is another generator. Without a seed: np.random.random."
-            )
-            raise CheckFailed(
-                "after np.random.seed(1), two calls differ", "the same numbers dropped", cause
-            )
-        np.random.seed(1)
-        right = np.random.random(3)
-        np.random.seed(1)
-        f(x, _param(0.5))
-        if not np.array_equal(np.random.random(3), right):
-            cause = "np.random.seed(seed) sets the generator of everybody. Make one of your own: "
-            cause += "np.random.default_rng(seed)."
-            raise CheckFailed("with a seed, np.random gives other numbers after it", "none", cause)
-    finally:
-        np.random.set_state(kept)
+    if not np.array_equal(one, two):
+        cause = "np.random.default_rng() is another generator. Without a seed: np.random.random."
+        came = "after np.random.seed(1), two calls differ"
+        raise CheckFailed(came, "the same numbers dropped", cause)
+    if moves_the_common_generator(lambda: f(x, _param(0.5))):
+        cause = "np.random.seed(seed) sets the generator of everybody. Make one of your own: "
+        cause += "np.random.default_rng(seed)."
+        raise CheckFailed("with a seed, np.random gives other numbers after it", "none", cause)
+
+
+@step("dropout_forward", "how many of six are kept is chance, too")
+def _(f):
+    with common_generator_kept():
+        outs = [_dropped(f, np.ones(6), _param(0.5, seed=seed)) for seed in range(1, 41)]
+    counts = [int(np.sum(out != 0)) for out in outs]
+    if len(set(counts)) == 1:
+        raise CheckFailed(
+            f"{counts[0]} of 6 numbers were kept, with each of 40 seeds",
+            "sometimes more, sometimes fewer",
+            "a permutation, or a choice without replacement, always keeps as many. Each number is "
+            "kept with probability p, whatever becomes of the others.",
+        )
 
 
 @step("dropout_forward", "float32 in, float32 out")
@@ -251,7 +262,16 @@ def _(f):
 @step("dropout_backward", "'test': dx is dout")
 def _(f):
     x, dout = _pages()
-    _, dx = _backward(f, x, dout, _param(0.5, "test"))
+    try:
+        _, dx = _backward(f, x, dout, _param(0.5, "test"))
+    except TypeError as error:
+        if "NoneType" not in str(error):
+            raise
+        cause = (
+            "in 'test' your forward pass keeps no mask: it is None. Ask for the mode, which is in "
+            "the cache, before you use the mask."
+        )
+        raise CheckFailed(f"TypeError: {error}", "dx = dout", cause) from error
     array(dx, dout, "dx", "nothing was dropped. Keep the mode in the cache, and ask for it.")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from cnnlab.checks.run import run_steps
-from cnnlab.checks.steps import STEPS, CheckFailed, Grid
-from cnnlab.checks.table import number
+from cnnlab.checks.steps import DIGITS, STEPS, CheckFailed, Grid
+from cnnlab.checks.table import digits_apart, number
 from cnnlab.gradient_check import numeric_gradient
 
 _LARGEST_GRID = 8
@@ -28,6 +30,30 @@ def parts(result, names: Sequence[str]) -> list:
     if len(result) != len(names):
         raise CheckFailed(f"{len(result)} values", wanted, f"return {', '.join(names)}.")
     return list(result)
+
+
+def in_order(came: Sequence, expected: Sequence, names: Sequence[str]) -> None:
+    """Say so where all of ``expected`` came, but in another order."""
+    arrays = [np.asarray(right, dtype=float) for right in expected]
+    for order in itertools.permutations(range(len(arrays))):
+        if list(order) == sorted(order):  # the right one: there is nothing to say
+            continue
+        if all(_is_near(one, arrays[i]) for one, i in zip(came, order, strict=True)):
+            raise CheckFailed(
+                f"({', '.join(names[i] for i in order)})",
+                f"({', '.join(names)})",
+                "all of them are right, and they stand in another order than the description's.",
+            )
+
+
+def _is_near(came, right: np.ndarray) -> bool:
+    dtype = getattr(came, "dtype", None)
+    return (
+        dtype is not None
+        and dtype.kind == "f"
+        and came.shape == right.shape
+        and np.allclose(came, right, rtol=0, atol=1e-6 * max(1.0, np.abs(right).max(initial=0)))
+    )
 
 
 def whole_number(came, expected: int, call: str, cause: str, known: dict[int, str] | None = None):
@@ -64,7 +90,9 @@ def scalar(came, expected: float, what: str, cause: str, known: Sequence[tuple] 
             break
     if not np.isfinite(came):
         cause = f"an overflow, a division by zero, or the logarithm of 0 ({cause.rstrip('.')})."
-    raise CheckFailed(f"{what} = {number(came)}", f"{what} = {number(expected)}", cause)
+    digits = digits_apart(came, expected)
+    shown = (f"{what} = {number(value, digits)}" for value in (came, expected))
+    raise CheckFailed(*shown, cause)
 
 
 def integers(came, expected, what: str, cause: str, known: Sequence[tuple] = ()) -> None:
@@ -168,9 +196,11 @@ def array(
         cause = "a division by zero, or an array from np.empty that was never filled."
     at = tuple(int(i) for i in np.argwhere(wrong)[0])
     place = f"{what}[{', '.join(map(str, at))}]"
+    digits = digits_apart(numbers[at], expected[at])
+    others = f", and {int(wrong.sum())} of {wrong.size} numbers differ" if wrong.size > 1 else ""
     raise CheckFailed(
-        f"{place} = {number(numbers[at])}, and {int(wrong.sum())} of {wrong.size} numbers differ",
-        f"{place} = {number(expected[at])}",
+        f"{place} = {number(numbers[at], digits)}{others}",
+        f"{place} = {number(expected[at], digits)}",
         cause,
         _given(inputs) + _grids(numbers, expected, wrong, what, source),
     )
@@ -252,6 +282,26 @@ def gradient(
 
 
 @contextmanager
+def common_generator_kept() -> Iterator[None]:
+    """After the with block np.random goes on as if nobody had drawn from it."""
+    kept = np.random.get_state()
+    try:
+        yield
+    finally:
+        np.random.set_state(kept)
+
+
+def moves_the_common_generator(run: Callable[[], object]) -> bool:
+    """Whether np.random gives other numbers after run()."""
+    with common_generator_kept():
+        np.random.seed(1)
+        right = np.random.random(3)
+        np.random.seed(1)
+        run()
+        return not np.array_equal(np.random.random(3), right)
+
+
+@contextmanager
 def unchanged(**arrays: np.ndarray) -> Iterator[None]:
     """Inside the with block, nobody may write into these arrays."""
     before = {name: values.copy() for name, values in arrays.items()}
@@ -290,7 +340,7 @@ def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]
         return ()
     lead = tuple(np.argwhere(wrong)[0][:-2]) if wrong.any() else (0,) * max(expected.ndim - 2, 0)
     place = f"[{', '.join(map(str, lead))}]" if lead else ""
-    grids = []
+    grids, digits = [], DIGITS
     for title, values, marks in [
         (f"yours: {what}{place}", numbers, wrong),
         (f"{source}{place if source.startswith(what) else ''}", expected, np.zeros_like(wrong)),
@@ -301,10 +351,12 @@ def _grids(numbers, expected, wrong, what: str, source: str) -> tuple[Grid, ...]
         if max(page.shape) > _LARGEST_GRID:
             return ()
         same = marks.shape == values.shape
-        grids.append(
-            Grid(title, page, np.atleast_2d(marks[lead]) if same else np.zeros(page.shape, bool))
-        )
-    return tuple(grids)
+        marked = np.atleast_2d(marks[lead]) if same else np.zeros(page.shape, bool)
+        grids.append(Grid(title, page, marked))
+    if wrong.any():  # then they have the same shape
+        (one, other), marked = (grid.numbers for grid in grids), grids[0].wrong
+        digits = max(map(digits_apart, one[marked], other[marked]))
+    return tuple(dataclasses.replace(grid, digits=digits) for grid in grids)
 
 
 def _shape_of(array: np.ndarray) -> str:

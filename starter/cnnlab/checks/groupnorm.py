@@ -8,6 +8,7 @@ from cnnlab.checks.expect import (
     array,
     forward_works,
     gradient,
+    in_order,
     own_forward,
     parts,
     same_dtype,
@@ -181,7 +182,10 @@ def _(f):
 @step("spatial_groupnorm_backward", "two channels in one group, by hand")
 def _(f):
     dout = np.array([1.0, 0, 0, 1]).reshape(_X.shape)
-    dx, dgamma, dbeta = _gradients(f, _X, _column(3, 6), _column(0, 0), dout, 1, {"eps": 4})
+    right = np.array([3.0, -4, -5, 6]).reshape(_X.shape) / 6
+    came = _gradients(f, _X, _column(3, 6), _column(0, 0), dout, 1, {"eps": 4})
+    in_order(came, (right, _column(-1, 1), _column(1, 1)), _GRADIENTS)
+    dx, dgamma, dbeta = came
     given = {**_GIVEN, "dout[0, 0]": dout[0, 0], "dout[0, 1]": dout[0, 1], "gamma": [3, 6]}
     shape_cause = f"one number for each channel, of gamma's shape (1, 2, 1, 1). {_SUM}"
     array(dbeta, _column(1, 1), "dbeta", _WHY["dbeta"], shape_cause=shape_cause)
@@ -202,7 +206,7 @@ def _(f):
     )
     array(
         dx,
-        np.array([3.0, -4, -5, 6]).reshape(_X.shape) / 6,
+        right,
         "dx",
         f"{_WHY['dx']} It sums to 0 over a group.",
         known=[
@@ -216,7 +220,7 @@ def _(f):
                 np.array([1.0, -3, -3, 5]).reshape(_X.shape) / 4,
                 "the way through the variance is missing.",
             ),
-            (np.array([3.0, -4, -5, 6]).reshape(_X.shape) / 2, "not divided by sqrt(var + eps)."),
+            (3 * right, "not divided by sqrt(var + eps)."),
         ],
         shape_cause="dx has the shape of x. The order is dx, dgamma, dbeta.",
         inputs=given,

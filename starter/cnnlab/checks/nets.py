@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from cnnlab.architectures import avg_pool, conv, fc, max_pool
-from cnnlab.checks.expect import array, gradient, parts, scalar, unchanged, value_error
+from cnnlab.checks.expect import (
+    array,
+    gradient,
+    moves_the_common_generator,
+    parts,
+    scalar,
+    unchanged,
+    value_error,
+)
 from cnnlab.checks.run import run_steps
 from cnnlab.checks.steps import STEPS, CheckFailed, step
 from cnnlab.gradient_check import numeric_gradient
@@ -185,6 +194,23 @@ def precision_is(values: dict[str, Any]) -> None:
             )
 
 
+@contextmanager
+def dtype_by_name() -> Iterator[None]:
+    """Inside the with block a net has its dtype as a text; a text cannot be called."""
+    try:
+        yield
+    except TypeError as error:
+        cause = "dtype may be the type's name: write X.astype(self.dtype), not self.dtype(X)."
+        raise CheckFailed(f"with dtype='float32', TypeError: {error}", "scores", cause) from error
+
+
+# what a net says that has put the arrays of __init__ away, and works with those
+_OLD_WEIGHTS = (
+    "the net got other weights, net.params = {...}, and its scores are still those of the first: "
+    "read self.params anew in each call, and keep none of its arrays elsewhere."
+)
+
+
 # -- ThreeLayerConvNet -----------------------------------------------------------------------------
 
 _OWN = LAYERS[:4]
@@ -218,10 +244,19 @@ _HAND = {
 }
 
 
-def _by_hand(f, reg: float = 0.0) -> Any:
+def _by_hand(f, reg: float = 0.0, given: bool = True) -> Any:
     """A grey image of 2x2, one filter of 1x1, two hidden numbers, two classes."""
-    net = f((1, 2, 2), 1, 1, 2, 2, reg=reg, dtype=np.float64)
+    net = f((1, 2, 2), 1, 1, 2, 2, weight_scale=1.0, reg=reg, dtype=np.float64)
     names_are(params_of(net), list(_HAND), "params")
+    return _given(net) if given else net
+
+
+def _if_numbers(scores: Any, cause: str) -> list[tuple]:
+    """For ``known``: a first answer that may be anything at all."""
+    return [(scores, cause)] if getattr(scores, "shape", None) == (1, 2) else []
+
+
+def _given(net: Any) -> Any:
     net.params = {name: w.copy() for name, w in _HAND.items()}
     return net
 
@@ -260,8 +295,10 @@ def _(f):
 
 @_three("by hand: a filter of 1×1 with weight 2 and bias −1, one image of 2×2")
 def _(f):
+    net = _by_hand(f, given=False)
+    before = net.loss(_IMAGE.copy())
     array(
-        _by_hand(f).loss(_IMAGE.copy()),
+        _given(net).loss(_IMAGE.copy()),
         [[5, -10]],
         "scores",
         "2x − 1, the largest is 5; times (1, −1), plus (0, 1): (5, −4); ReLU: (5, 0); times W3: "
@@ -272,6 +309,7 @@ def _(f):
             ([[2.25, -15.5]], "that is average pooling."),
             ([[5, 10]], "b3 is missing."),
             ([[1, 0]], "these are the softmax's shares. Without y return the scores themselves."),
+            *_if_numbers(before, _OLD_WEIGHTS),
         ],
         shape_cause="scores has a row for each image, a column for each class.",
         inputs={"X[0, 0]": _IMAGE[0, 0]},
@@ -348,6 +386,9 @@ def _(f):
     scores, (_, grads) = net.loss(X), loss_and_grads(net, X, y)
     precision_is({"scores": scores, **{f"grads['{n}']": g for n, g in grads.items()}})
     precision_is({f"params['{n}']": w for n, w in params_of(_small(f, dtype=np.float32)).items()})
+    with dtype_by_name():
+        net, X, y = _drawn(f, dtype="float32")
+        net.loss(X, y)
 
 
 @_three("X, y and params are left as they were")
@@ -457,6 +498,19 @@ def _(f):
         raise CheckFailed("W1 and W2 hold the same numbers, scaled", "others", cause)
 
 
+@_convnet("what is not the net's own is left alone: the list of layers, NumPy's generator")
+def _(f):
+    layers = copy.deepcopy(_NORMED)
+    f(layers, (2, 4, 8), 5, batchnorm=True)
+    if layers != _NORMED:
+        cause = "pop, append or an assignment into a layer's dict: only read them, layer['kind']."
+        raise CheckFailed("layers was changed by the call", "layers as it was before", cause)
+    if moves_the_common_generator(lambda: _net(f, seed=0)):
+        cause = "np.random.seed(seed) sets the generator of everybody, and dropout draws from it "
+        cause += "too: the net needs one of its own."
+        raise CheckFailed("with a seed, np.random gives other numbers after it", "none", cause)
+
+
 @_convnet("the names of the steps, in their order")
 def _(f):
     _names_are(_net(f), ["conv1", "relu1", "conv2", "relu2", "max_pool2", "fc3", "relu3", "fc4"])
@@ -496,7 +550,8 @@ def _names_are(net: Any, expected: list[str]) -> None:
 def _(f):
     net = f([conv(1, 1), avg_pool(2), fc(2)], (1, 2, 2), 2, dtype=np.float64)
     names_are(params_of(net), list(_HAND), "params")
-    net.params = {name: w.copy() for name, w in _HAND.items()}
+    before = net.loss(_IMAGE.copy())
+    _given(net)
     for image, right, cause, known in (
         (
             _IMAGE,
@@ -508,6 +563,7 @@ def _(f):
                 ([[2.25, 0]], "the scores are cut off at 0: the last FC has no ReLU."),
                 ([[-1.5, -20.5]], "the ReLU after the FC is missing."),
                 ([[2.0, -16]], "the ReLU after the convolution is missing."),
+                *_if_numbers(before, _OLD_WEIGHTS),
             ],
         ),
         (
@@ -574,6 +630,36 @@ def _(f):
     )
 
 
+@_convnet("a step of training averages once; and forward without a mode does not train")
+def _(f):
+    net, X, y = _shaken(f, _NORMED, batchnorm=True)
+    before = {"running_mean": np.zeros(3), "running_var": np.ones(3)}
+    net.bn_params[0].update({name: value.copy() for name, value in before.items()})
+    for given in ((X.copy(), "test"), (X.copy(),)):
+        outs, _ = parts(net.forward(*given), ("outs", "caches"))
+        if any(not np.array_equal(net.bn_params[0].get(n), v) for n, v in before.items()):
+            how = "of forward(X), without a mode," if len(given) == 1 else "in 'test' mode"
+            cause = "where no mode is given it is 'test': look at the first line of forward."
+            came = f"the running averages moved in a pass {how}"
+            raise CheckFailed(came, "as they were", cause)
+    new = {
+        "running_mean": outs[0].mean(axis=(0, 2, 3)),
+        "running_var": outs[0].var(axis=(0, 2, 3)),
+    }
+    net.loss(X.copy(), y)
+    for name, old in before.items():
+        array(
+            net.bn_params[0].get(name),
+            0.9 * old + 0.1 * new[name],
+            f"bn_params[0]['{name}'] after one step of training",
+            "0.9 times the old average, and 0.1 times that of what conv1 put out.",
+            known=[
+                (0.81 * old + 0.19 * new[name], "averaged twice: loss runs forward once."),
+                (old, "it is still the old one."),
+            ],
+        )
+
+
 @_convnet("a copy of the net learns by itself, as when cores share a batch")
 def _(f):
     options = {"batchnorm": True}
@@ -607,15 +693,46 @@ def _(f):
     net, X, _ = _shaken(f, dropout_keep_ratio=1e-9)
     plain, _, _ = _shaken(f)
     cause = "in 'test' mode dropout keeps everything: tell it the mode of this forward pass."
-    array(net.loss(X.copy()), np.asarray(plain.loss(X.copy())), "scores", cause, source="without")
+    whole = np.asarray(plain.loss(X.copy()))
+    array(net.loss(X.copy()), whole, "scores", cause, source="without")
     out = _forward(net, X.copy(), "train")[0][-1]
     right = np.tile(np.asarray(net.params["b4"]), (6, 1))
-    array(out, right, "scores where nothing is kept", "dropout follows the FC's ReLU.")
+    known = [
+        (
+            whole,
+            "all is kept. dropout_keep_ratio is how likely a number is kept, and so is the p of "
+            "your dropout_forward: 1 − ratio is PyTorch's. And 'train' is its mode here.",
+        )
+    ]
+    cause = "dropout follows the FC's ReLU."
+    array(out, right, "scores where nothing is kept", cause, known=known)
+
+
+@_convnet("dropout: each pass drops others, and so does each layer")
+def _(f):
+    net = _net(f, [fc(40), fc(40)], dropout_keep_ratio=0.5)
+    for name, w in params_of(net).items():
+        net.params[name] = np.zeros(w.shape) + (name[0] == "b")  # 1 comes out of every FC
+    passes = []
+    for _ in range(2):
+        outs, _ = _forward(net, np.ones((6, 2, 4, 8)), "train")
+        passes.append([np.asarray(outs[place]) != 0 for place in (2, 5)])
+    (one, next_layer), (two, _) = passes
+    for other, came in (
+        (two, "the second pass in 'train' mode dropped what the first one did"),
+        (next_layer, "dropout2 dropped what dropout1 did"),
+    ):
+        if np.array_equal(one, other):
+            cause = (
+                "dropout was given a seed, and with one it draws the same in each call. The net's "
+                "seed is for its weights alone."
+            )
+            raise CheckFailed(came, "others each time", cause)
 
 
 @_convnet("back to the image: from the scores, from a step inside, and guided")
 def _(f):
-    net, X, _ = _shaken(f)
+    net, X, _ = _shaken(f, reg=0.5)
     outs, caches = _forward(net, X.copy(), "test")
     rng = np.random.default_rng(7)
     for count, place in ((len(outs), "the scores"), (4, "relu2")):
@@ -632,6 +749,7 @@ def _(f):
             raise CheckFailed(what, "the list as it was", "walk over it, without pop.")
         cause = "start at step len(caches) - 1, and take the steps and their caches backwards."
         gradient(dX, out, X, dout, f"dX, back from {place}", cause)
+    _pays_nothing(f, np.ones((6, 5)))
     net = _net(f, [conv(1, 1), conv(1, 1)], (1, 1, 3))
     net.params |= {f"W{n}": np.full((1, 1, 1, 1), -1.0) for n in (1, 2)}
     _, caches = _forward(net, np.array([[[[-3.0, -1, 2]]]]), "test")
@@ -650,6 +768,20 @@ def _(f):
     )
 
 
+def _pays_nothing(f, dout: np.ndarray) -> None:
+    """backward's grads are the same whatever reg is."""
+    came = []
+    for reg in (0.0, 0.5):
+        net, X, _ = _shaken(f, reg=reg)
+        _, caches = _forward(net, X, "test")
+        came.append(parts(net.backward(dout.copy(), caches), ("dX", "grads"))[1])
+        names_are(came[-1], list(params_of(net)), "backward's grads")
+    for name, w in params_of(net).items():
+        added = np.asarray(came[1][name], float) - np.asarray(came[0][name], float)
+        cause = "backward sends back what it is given, from wherever. The penalty is of the loss."
+        array(added, 0 * w, f"what reg = 0.5 adds to backward's grads['{name}']", cause)
+
+
 @_convnet("ValueError: a layer of another kind, or with groups")
 def _(f):
     for layer, what in (
@@ -663,12 +795,9 @@ def _(f):
 
 @_convnet("single precision: float32 goes through, whatever X is")
 def _(f):
-    try:
+    with dtype_by_name():
         net, X, y = _shaken(f, _NORMED, batchnorm=True, dtype="float32")
         net.loss(X)
-    except TypeError as error:
-        cause = "dtype may be the type's name: write X.astype(self.dtype), not self.dtype(X)."
-        raise CheckFailed(f"with dtype='float32', TypeError: {error}", "scores", cause) from error
     precision_is({f"params['{name}']": w for name, w in params_of(net).items()})
     scores, (_, grads) = net.loss(X), loss_and_grads(net, X, y)
     precision_is({"scores": scores, **{f"grads['{n}']": g for n, g in grads.items()}})

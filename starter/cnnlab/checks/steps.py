@@ -37,6 +37,9 @@ def step(question: str, name: str, after: str = ""):
     return register
 
 
+DIGITS = 4  # significant ones of a number that is shown
+
+
 @dataclass(frozen=True)
 class Grid:
     """A small matrix to show: numbers of shape (rows, columns), and which of them are wrong."""
@@ -44,6 +47,7 @@ class Grid:
     title: str
     numbers: np.ndarray
     wrong: np.ndarray
+    digits: int = DIGITS
 
 
 class CheckFailed(AssertionError):

@@ -12,17 +12,26 @@ from html import escape
 
 import numpy as np
 
-from cnnlab.checks.steps import Grid
+from cnnlab.checks.steps import DIGITS, Grid
 
 _INK, _PAPER, _LINE = "#1f2328", "#ffffff", "#d0d7de"
 _GREEN, _ORANGE = "#0b6e4f", "#b3470d"  # far apart in brightness too, and marked by ✓ and ✗
 _WRONG_PAPER = "#ffe0cc"
 
 
-def number(value: float) -> str:
-    """A number in at most four significant digits, as short as it gets."""
+def number(value: float, digits: int = DIGITS) -> str:
+    """A number in at most so many significant digits, as short as it gets."""
     value = float(value)
-    return f"{value:.4g}" if value != 0 else "0"
+    return f"{value:.{digits}g}" if value != 0 else "0"
+
+
+def digits_apart(one: float, other: float) -> int:
+    """How many digits it takes to tell two numbers apart; the usual ones, where that is enough."""
+    most = 17 if one != other else DIGITS  # which tell any two floats apart
+    for digits in range(DIGITS, most):
+        if number(one, digits) != number(other, digits):
+            return digits
+    return most
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,10 @@ def _row(mark: str, colour: str, text: str, bold: bool = False) -> str:
 
 def _grid_text(grid: Grid) -> list[str]:
     words = [
-        [("*" if bad else "") + number(value) for value, bad in zip(row, bads, strict=True)]
+        [
+            ("*" if bad else "") + number(value, grid.digits)
+            for value, bad in zip(row, bads, strict=True)
+        ]
         for row, bads in zip(grid.numbers, grid.wrong, strict=True)
     ]
     width = max(len(word) for row in words for word in row)
@@ -104,7 +116,7 @@ def _grid_html(grid: Grid) -> str:
             cells.append(
                 f'<td style="border:{edge};background:{paper};color:{_INK};font-size:13px;'
                 f"font-weight:{weight};text-align:center;min-width:30px;height:26px;"
-                f'padding:1px 5px">{number(value)}</td>'
+                f'padding:1px 5px">{number(value, grid.digits)}</td>'
             )
         rows.append(f'<tr style="background:{_PAPER}">{"".join(cells)}</tr>')
     return (

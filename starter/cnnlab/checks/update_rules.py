@@ -278,16 +278,24 @@ def _(f):
     )
     again, _ = _step(f, next_w, [-10, 0], config)
 
-    def second(beta2):  # m is 0.9·0.5 − 0.1·10, and 1 − 0.9² is 0.19
-        return [0.999 + 1e-3 * 0.55 / 0.19 / np.sqrt((25 * beta2 + 100) / (1 + beta2))]
+    def second(beta1, beta2):
+        # m is (1 − beta1)(5·beta1 − 10), corrected by 1 − beta1²; v likewise
+        m_hat = (5 * beta1 - 10) / (1 + beta1)
+        return [0.999 - 1e-3 * m_hat / np.sqrt((25 * beta2 + 100) / (1 + beta2))]
 
     array(
         np.asarray(again)[:1],
-        second(0.999),
+        second(0.9, 0.999),
         "next_w of a second step",
         "m is 0.9·0.5 − 0.1·10 = −0.55, corrected by 1 − 0.9²; v is 0.999·0.025 + 0.001·100, "
         "corrected by 1 − 0.999².",
-        known=[(second(0.99), "beta2 is 0.99 if it is missing: Adam's is 0.999.")],
+        known=[
+            (second(0.9, 0.99), "beta2 is 0.99 if it is missing: Adam's is 0.999."),
+            *(
+                (second(beta1, 0.999), f"beta1 is {beta1} if it is missing: Adam's is 0.9.")
+                for beta1 in (0.5, 0.8, 0.95, 0.99, 0.999)
+            ),
+        ],
         tolerance=1e-8,
     )
 

@@ -17,12 +17,19 @@ registry.toml and toys.png are copies of those in the course's datasets/ folder.
 from cnnlab.data.dataset import Dataset, split, subset
 from cnnlab.data.errors import DataError
 from cnnlab.data.loading import load
-from cnnlab.data.prepare import channel_statistics, mean_image, standardize, to_nchw
+from cnnlab.data.prepare import (
+    channel_statistics,
+    for_training,
+    mean_image,
+    standardize,
+    to_nchw,
+)
 
 __all__ = [
     "DataError",
     "Dataset",
     "channel_statistics",
+    "for_training",
     "load",
     "mean_image",
     "split",

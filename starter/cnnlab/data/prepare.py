@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnlab.data.dataset import Dataset
+
 
 def mean_image(X: np.ndarray) -> np.ndarray:
     """The average picture.
@@ -94,6 +96,25 @@ def to_nchw(X: np.ndarray) -> np.ndarray:
     if X.ndim != 4:
         raise ValueError(f"X must have the shape (N, H, W, C), not {X.shape}")
     return np.ascontiguousarray(X.transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def for_training(dataset: Dataset) -> dict[str, np.ndarray]:
+    """All pictures of a dataset as a Solver takes them, and the test pictures likewise.
+
+    Args:
+        dataset: as ``load`` returns it.
+
+    Returns:
+        'X_train', 'X_val', 'X_test': float32 (N, C, H, W); each channel's mean over the training
+            pictures is taken off, and it is divided by its standard deviation over them
+        'y_train', 'y_val', 'y_test': the dataset's own classes, (N,)
+    """
+    mean, std = channel_statistics(dataset.X_train)
+    made = {}
+    for part in ("train", "val", "test"):
+        pixels = standardize(getattr(dataset, f"X_{part}"), mean, std)
+        made |= {f"X_{part}": to_nchw(pixels), f"y_{part}": getattr(dataset, f"y_{part}")}
+    return made
 
 
 def _check(X: np.ndarray) -> None:
