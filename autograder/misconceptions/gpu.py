@@ -874,7 +874,7 @@ class cuts_off_before_the_addition(reference.ResidualBlock):
 
 @misconception("ResidualBlock")
 class leaves_out_the_last_relu(reference.ResidualBlock):
-    """The ReLU after the addition is missing."""
+    """The ReLU after the addition is missing: it comes last, on the sum of both ways."""
 
     def forward(self, x):
         out = F.relu(self.bn1(self.conv1(x)))

@@ -47,7 +47,7 @@ POINTS = {
     CONV_LAYERS: 36,
     "3_fast_layers": 40,
     "4_convnet": 53,
-    "5_gpu": 46,
+    "5_gpu": 49,
 }
 SEED = 7
 

@@ -32,6 +32,11 @@ def test_the_example_passes_once_its_file_is_there(tmp_path, monkeypatch, capsys
     )
 
 
+def test_a_second_download_is_told(tmp_path, with_the_file):
+    (tmp_path / design.RESNET_FILE).rename(tmp_path / "design_resnet(1).npz")
+    assert "there is design_resnet(1).npz. Only the name" in message("design_resnet", design_resnet)
+
+
 def test_the_names_of_the_steps_are_plain():
     assert_plain_names(["design_resnet"])
 

@@ -93,8 +93,17 @@ def bars(values: Mapping[str, float], across: str, mark: float | None = None) ->
     places = np.arange(len(names))
     axes.barh(places, np.nan_to_num(lengths), color=BLUE, height=0.72)
     for place, value in zip(places, lengths, strict=True):
-        text = " not measured" if np.isnan(value) else f" {value:.3g}"
-        axes.text(np.nan_to_num(value), place, text, va="center", fontsize=10)
+        text = "not measured" if np.isnan(value) else f"{value:.3g}"
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # the line passes behind
+        axes.annotate(
+            text,
+            (np.nan_to_num(value), place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=10,
+            bbox=ground,
+        )
     if mark is not None:
         axes.axvline(mark, color=GREY, linestyle="--", zorder=0)
     axes.set_yticks(places, names)
