@@ -230,6 +230,8 @@ class TestTorchConvNet(ConvNetModule):
     def test_first_weights(self, student, rng, sizes):
         """names, shapes and first values of the weights: He's"""
         model = self.make(student, **sizes)
+        shape = sizes.get("input_dim", (3, 32, 32))
+        model(Tensor(rng.standard_normal((2, *shape)).astype(np.float32)))  # zeros give zeros
         shapes = self.shapes(**sizes)
         names_and_shapes_are(student, model, shapes)
         state = student.state(model)
