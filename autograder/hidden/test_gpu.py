@@ -230,6 +230,8 @@ class TestTorchConvNet(ConvNetModule):
     def test_first_weights(self, student, rng, sizes):
         """names, shapes and first values of the weights: He's"""
         model = self.make(student, **sizes)
+        shape = sizes.get("input_dim", (3, 32, 32))
+        model(Tensor(rng.standard_normal((2, *shape)).astype(np.float32)))  # zeros give zeros
         shapes = self.shapes(**sizes)
         names_and_shapes_are(student, model, shapes)
         state = student.state(model)
@@ -308,7 +310,8 @@ def nested_model(nn, sizes):
     return model, ("1.0", "4.0.0", "4.1")
 
 
-@question("copy_weights", points=3)
+# the first optimizer of a kernel takes seconds: PyTorch imports its compiler for it
+@question("copy_weights", points=3, limits={"call_seconds": 30, "test_seconds": 60})
 class TestCopyWeights:
     def model(self, student, build=plain_model, sizes=ODD):
         """A model in the student's kernel, whose weights are known; and the names of its layers."""
@@ -693,7 +696,7 @@ def cpu(student):
     return student.library("torch").device("cpu")
 
 
-@question("train_epoch", points=3)
+@question("train_epoch", points=3, limits={"call_seconds": 30, "test_seconds": 60})
 class TestTrainEpoch:
     def check(self, student, twins, optimizers, batches, given=None):
         """The loss of an epoch, and the weights after it."""
