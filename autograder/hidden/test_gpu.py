@@ -308,7 +308,8 @@ def nested_model(nn, sizes):
     return model, ("1.0", "4.0.0", "4.1")
 
 
-@question("copy_weights", points=3)
+# the first optimizer of a kernel takes seconds: PyTorch imports its compiler for it
+@question("copy_weights", points=3, limits={"call_seconds": 30, "test_seconds": 60})
 class TestCopyWeights:
     def model(self, student, build=plain_model, sizes=ODD):
         """A model in the student's kernel, whose weights are known; and the names of its layers."""
@@ -693,7 +694,7 @@ def cpu(student):
     return student.library("torch").device("cpu")
 
 
-@question("train_epoch", points=3)
+@question("train_epoch", points=3, limits={"call_seconds": 30, "test_seconds": 60})
 class TestTrainEpoch:
     def check(self, student, twins, optimizers, batches, given=None):
         """The loss of an epoch, and the weights after it."""

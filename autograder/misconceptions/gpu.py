@@ -874,7 +874,7 @@ class cuts_off_before_the_addition(reference.ResidualBlock):
 
 @misconception("ResidualBlock")
 class leaves_out_the_last_relu(reference.ResidualBlock):
-    """The ReLU after the addition is missing."""
+    """The ReLU after the addition is missing: relu(out + shortcut)."""
 
     def forward(self, x):
         out = F.relu(self.bn1(self.conv1(x)))

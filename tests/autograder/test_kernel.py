@@ -140,6 +140,15 @@ def test_packages_that_would_give_the_answer_are_not_there(kernel):
         assert run.ename == "ModuleNotFoundError", name
 
 
+def test_who_only_asks_for_a_package_gets_no_exception(kernel):
+    probe = """
+import importlib.util
+spec = importlib.util.find_spec("scipy")
+print(getattr(spec, "origin", None))
+"""
+    assert printed(kernel.run_cell(probe, 5)).strip() == "None"
+
+
 def test_forbidden_packages_cannot_be_had_by_path_either(kernel):
     probe = f"""
 import glob, sys

@@ -355,6 +355,11 @@ def variants(monkeypatch):
             model.weight.zero_()
 
 
+def test_an_optimizer_asks_for_packages_that_are_not_there_and_works(student):
+    optim, model = student.library("torch.optim"), student.library("torch.nn").Linear(2, 1)
+    assert optim.SGD(model.parameters(), lr=0.1).type_name == "SGD"
+
+
 def named(question, passed, session):
     return diagnose(question, [TestedCalls(passed, session.calls)], REFERENCES)
 
