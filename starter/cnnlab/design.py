@@ -6,6 +6,7 @@ torch module. What is written for both asks the net itself which of them it is.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -124,13 +125,15 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
         Whether it was saved.
 
     Raises:
-        WeightsError: the weights are too large or not finite, or the file cannot be written.
+        WeightsError: the weights are too large or not finite, do not fit the net that make() makes,
+            or the file cannot be written. What lay there is as it was.
     """
     file = file_of(net)
     if others := under_other_names(file):
         print(
             f"({' and '.join(others)} is not looked at: only {file} counts. Rename what you mean.)"
         )
+    _fits(net, make)
     reached, there = validation_accuracy(net), _reached_by_the_file(make)
     if there is not None and there > reached:
         print(
@@ -138,9 +141,29 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
             f"they stay. (Delete the file if you do not want them.)"
         )
         return False
+    if there is None and Path(file).exists():
+        earlier = Path(file).with_name(f"earlier_{Path(file).name}")
+        with contextlib.suppress(OSError):  # in a folder that cannot be written, saving says so
+            Path(file).replace(earlier)
+            print(f"(The {file} that was here belongs to another net. It is now {earlier}.)")
     _filing(net).save_weights(file, net)
     print(f"{reached:.3f} on the validation images: saved in {file}")
     return True
+
+
+def _fits(net: Any, make: Callable[[], Any]) -> None:
+    """Raises WeightsError where the grader could not give these weights to the net it makes."""
+    name = getattr(make, "__name__", "your function")
+    try:
+        made = make()
+        if is_module(made) != is_module(net):
+            raise WeightsError(f"it makes a {type(made).__name__}.")
+        _filing(net).set_weights(made, _filing(net).get_weights(net))
+    except WeightsError as error:
+        raise WeightsError(
+            f"Nothing was saved: these weights do not fit the net that {name}() makes. {error} "
+            f"Train what {name}() returns, as it is: nothing around it, and not another net."
+        ) from None
 
 
 def _reached_by_the_file(make: Callable[[], Any]) -> float | None:

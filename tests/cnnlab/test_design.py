@@ -75,6 +75,19 @@ def test_weights_of_another_net_count_for_nothing(in_a_folder, unequal_classes):
     save_weights(design.FILE, Constant(3, classes=12))
     assert design.save_if_better(Constant(5), Constant)
     assert kept() == 5
+    assert len(read_weights(f"earlier_{design.FILE}")["w"]) == 12  # an evening's work, perhaps
+
+
+def test_what_the_grader_could_not_load_is_not_saved(in_a_folder, unequal_classes):
+    design.save_if_better(Constant(5), Constant)
+    with pytest.raises(WeightsError, match=r"(?s)Nothing was saved.* Train what Wider\(\) returns"):
+
+        class Wider(Constant):
+            def __init__(self):
+                super().__init__(classes=12)
+
+        design.save_if_better(Constant(3), Wider)
+    assert kept() == 5
 
 
 def test_a_folder_that_cannot_be_written_is_told(in_a_folder, unequal_classes, monkeypatch):
@@ -99,6 +112,15 @@ class Fixed(nn.Module):
     def forward(self, x):
         assert not self.training and x.dtype == torch.float32 and x.shape[1:] == (3, 32, 32)
         return self.w.repeat(len(x), 1) + 0 * self.norm(x).mean()
+
+
+def test_a_module_with_something_around_it_is_not_saved(in_a_folder, unequal_classes):
+    wrapped = nn.Sequential(Fixed(3))
+    with pytest.raises(WeightsError, match="nothing around it"):
+        design.save_if_better(wrapped, Fixed)
+    with pytest.raises(WeightsError, match="it makes a Constant"):
+        design.save_if_better(Fixed(3), Constant)
+    assert not Path(design.RESNET_FILE).exists()
 
 
 def test_each_kind_of_net_has_its_file():
