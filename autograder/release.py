@@ -192,6 +192,7 @@ def build_solution(assignment: Assignment) -> NotebookNode:
         timeout=SOLUTION_CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # where a print is cut into two messages is chance
         extra_arguments=["--log-level=ERROR"],
         skip_cells_with_tag="",  # here the demonstrations run too,
         force_raise_errors=True,  # and whatever raises stops the build

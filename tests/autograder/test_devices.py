@@ -240,7 +240,7 @@ def test_a_block_of_threads_shares_memory_within_the_limits(made_up):
         assert kernel.run_cell(IMPORTS, 20).status == "ok"
         run = kernel.run_cell(SHARED.replace("SIZE", "8"), 20)
         assert run.status == "ok", run.evalue
-        run = kernel.run_cell(SHARED.replace("SIZE", "16"), 20)
+        run = kernel.run_cell(SHARED.replace("SIZE", "32"), 20)
         assert run.status == "died" and "more than 256 processes and threads" in run.why
 
 

@@ -59,15 +59,12 @@ def test_both_passes_are_torchs(layer, tiles, threads):
         winograd.TILES = before
 
 
-def test_rounding_in_float32_is_of_the_size_of_the_plain_sums():
+def test_rounding_in_float32_stays_small():
+    # how well plain sums do depends on the processor, so they are no yardstick
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 128, 16, 16)).astype(np.float32)
     w = rng.standard_normal((64, 128, 3, 3)).astype(np.float32)
     exact = torch.nn.functional.conv2d(torch.tensor(x).double(), torch.tensor(w).double()).numpy()
-    plain = torch.nn.functional.conv2d(torch.tensor(x), torch.tensor(w)).numpy()
     out = winograd.forward(x, w, np.zeros(64, np.float32), 0, 4, 1, np.float32)
-
-    def error(a):
-        return np.sqrt(np.mean((a - exact) ** 2))
-
-    assert error(out) < 4 * error(plain)
+    error, size = np.sqrt(np.mean((out - exact) ** 2)), np.sqrt(np.mean(exact**2))
+    assert error < 30 * np.finfo(np.float32).eps * size
