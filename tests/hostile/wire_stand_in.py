@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from autograder import wire
+from autograder import tensors, wire
 from autograder.limits import Limits
 
-sys.modules.setdefault("wire", wire)  # in a kernel the bridge finds it beside itself
+# in a kernel the bridge finds them beside itself
+sys.modules.setdefault("wire", wire)
+sys.modules.setdefault("tensors", tensors)
 from autograder import bridge  # noqa: E402
 
 Frames = list[bytes]
