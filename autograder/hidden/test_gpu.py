@@ -40,6 +40,7 @@ from cnnlab import design
 from cnnlab.architectures import conv, fc, max_pool
 from cnnlab.checks.probes import gradients
 from cnnlab.pretend_device import PretendDevice
+from cnnlab.simulator import TILE
 from solutions import (
     honest_timing,
     module_cost,
@@ -105,12 +106,23 @@ class TestThreeLayerConvnet:
 
     def test_has_a_graph(self, student, rng):
         """gradients can come back through the scores to the weights"""
-        right, X, _ = draw_net(rng, SQUARE)
+        right, X, y = draw_net(rng, SQUARE)
+        _, expected = right.loss(X, y)
         for name, array in right.params.items():
-            params = {**torch_nets.tensors(right.params), name: Tensor(array, grad=True)}
-            scores = student.three_layer_convnet(Tensor(X), params)
+            held = student.put(Tensor(array, grad=True))
+            scores = student.three_layer_convnet(
+                Tensor(X), {**torch_nets.tensors(right.params), name: held}
+            )
             assert_tensor(scores, right.loss(X), "scores")
-            assert_has_graph(scores, f"the way from params[{name!r}] to scores")
+            way = f"the way from params[{name!r}] to scores"
+            assert_has_graph(scores, way)
+            # a copy says that it asks for gradients, too: so go back on the way
+            loss = student.library("torch.nn.functional").cross_entropy(scores, Tensor(y))
+            student.library("torch.autograd").backward(loss)
+            gradient = held.grad
+            if gradient is None:
+                raise torch_nets.cut(way)
+            assert_tensor(gradient, expected[name], f"the gradient of params[{name!r}]")
 
 
 @question("loss_and_gradients", points=4)
@@ -754,25 +766,26 @@ class TestTrainEpoch:
 @question("evaluate", points=2)
 class TestEvaluate:
     def draw(self, student, rng, build):
-        """Twins, and batches of which 4 of 5, 2 of 5 and none of 2 images are classified rightly.
+        """Twins, batches, and the accuracy on them, which differs from test to test.
 
-        So neither all nor none are right, and the mean of the batches' accuracies is another.
+        Of two batches of 5 images, some are classified rightly; of the last one, of 2, none. So
+        neither all nor none are right, and the mean of the batches' accuracies is another.
         """
         twins = Twins(student, rng, build)
         twins.right.eval()
-        batches = []
-        for N, right in ((5, 4), (5, 2), (2, 0)):
+        batches, rights = [], [*map(int, rng.permutation([2, 3, 4, 5])[:2]), 0]
+        for N, right in zip((5, 5, 2), rights, strict=True):
             X = rng.standard_normal((N, 2, 3, 4))
             with torch.no_grad():
                 best = twins.right(torch.from_numpy(X)).argmax(1).numpy()
             wrong = (best + rng.integers(1, CLASSES, N)) % CLASSES
             batches.append((X, np.where(np.arange(N) < right, best, wrong)))
-        return twins, batches
+        return twins, batches, sum(rights) / 12
 
-    def check(self, student, twins, batches, given=None):
+    def check(self, student, twins, batches, accuracy, given=None):
         given = sent(batches) if given is None else given
         came = student.evaluate(twins.model, given, cpu(student))
-        assert_number(came, 6 / 12, "the accuracy")
+        assert_number(came, accuracy, "the accuracy")
 
     def test_accuracy(self, student, rng):
         """the share of all images, in batches of unequal size"""
@@ -782,9 +795,9 @@ class TestEvaluate:
     @pytest.mark.parametrize("mode", ["train", "eval"])
     def test_mode(self, student, rng, build, mode):
         """in eval mode; after that, the model is in the mode that it came in"""
-        twins, batches = self.draw(student, rng, build)
+        twins, batches, accuracy = self.draw(student, rng, build)
         getattr(twins.model, mode)()
-        self.check(student, twins, batches)
+        self.check(student, twins, batches, accuracy)
         twins.assert_equal("{} after the evaluation")
         if twins.model.training is not (mode == "train"):
             raise WrongAnswer(
@@ -794,9 +807,9 @@ class TestEvaluate:
 
     def test_mode_after_a_failure(self, student, rng):
         """after a batch that the model cannot take, the mode is as it was, too"""
-        twins, batches = self.draw(student, rng, normed)
+        twins, batches, accuracy = self.draw(student, rng, normed)
         twins.model.train()
-        self.check(student, twins, batches)
+        self.check(student, twins, batches, accuracy)
         with contextlib.suppress(StudentRaised):
             student.evaluate(
                 twins.model, sent([(batches[0][0][:, :1], batches[0][1])]), cpu(student)
@@ -809,9 +822,9 @@ class TestEvaluate:
 
     def test_records_nothing(self, student, rng):
         """no gradients are recorded"""
-        twins, batches = self.draw(student, rng, linear)
+        twins, batches, accuracy = self.draw(student, rng, linear)
         witness = student.library("cnnlab.checks.probes").Witness(twins.model)
-        self.check(student, twins, batches)
+        self.check(student, twins, batches, accuracy)
         if any(nets.rows_of(student, witness.recorded, "recorded")):
             raise WrongAnswer(
                 "PyTorch recorded the forward pass for gradients that nobody asks for: with "
@@ -820,9 +833,9 @@ class TestEvaluate:
 
     def test_moves(self, student, rng):
         """batches that lie on another device are moved"""
-        twins, batches = self.draw(student, rng, linear)
+        twins, batches, accuracy = self.draw(student, rng, linear)
         far = student.library("cnnlab.checks.probes").FarBatches(sent(batches))
-        self.check(student, twins, batches, far)
+        self.check(student, twins, batches, accuracy, far)
 
 
 # --- ResidualBlock --------------------------------------------------------------------------------
@@ -987,11 +1000,11 @@ class TestMaxPoolKernel:
 @question("conv_tiled_kernel", points=3, limits={"call_seconds": 20, "test_seconds": 60})
 class TestConvTiledKernel:
     def check(self, student, rng, x_shape, w_shape, pad, dtype="float32"):
-        tile = student.library("cnnlab.simulator").TILE
         x, w, b = draw_conv(rng, x_shape, w_shape, dtype)
         expected, _ = conv_forward_fast(x, w, b, {"stride": 1, "pad": pad})
         arrays = {"x": x, "w": w, "b": b}
-        kernels.check(student, "conv_tiled_kernel", (tile, tile, 1), arrays, expected, pad)
+        # TILE is this process's: in the student's kernel it can be anything
+        kernels.check(student, "conv_tiled_kernel", (TILE, TILE, 1), arrays, expected, pad)
 
     def test_one_tile(self, student, rng):
         """an output of one tile, one channel, no padding"""

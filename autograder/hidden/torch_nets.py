@@ -68,10 +68,14 @@ def assert_tensor_dtype(came: Any, dtype: str, name: str) -> None:
 def assert_has_graph(came: Any, name: str) -> None:
     """A result that gradients can be asked of."""
     if not came.grad:
-        raise WrongAnswer(
-            f"{name} is cut: backward() cannot come back on it. No detach(), no .data, no .numpy() "
-            "and no torch.no_grad() here."
-        )
+        raise cut(name)
+
+
+def cut(name: str) -> WrongAnswer:
+    return WrongAnswer(
+        f"{name} is cut: backward() cannot come back on it. No detach(), no .data, no .numpy() "
+        "and no torch.no_grad() here."
+    )
 
 
 def assert_number(came: Any, expected: float, name: str, **tolerance: float) -> None:
