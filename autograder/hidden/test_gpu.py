@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.compare import assert_close, assert_equal_int, unpack
+from autograder.compare import assert_close, assert_equal_int, describe, unpack
 from autograder.errors import StudentRaised, WrongAnswer
 from autograder.hidden import accuracies, kernels, nets, torch_nets
 from autograder.hidden.inputs import SINGLE, assert_unchanged
@@ -171,7 +171,7 @@ class TestLossAndGradients:
         nets.assert_gradients(grads, expected[1], **SINGLE)
         assert_left_alone(student, held, right.params, "params[{!r}]")
         for name, handle in held.items():
-            if student.get(handle).grad:
+            if student.get(handle).grad:  # a tensor: assert_left_alone has seen it
                 raise WrongAnswer(
                     f"params[{name!r}] has requires_grad=True after the call. Work on a tensor of "
                     "your own: detach().requires_grad_()."
@@ -214,9 +214,8 @@ class ConvNetModule:
         """the gradients of all weights"""
         model, right, X, y = self.draw(student, rng, ODD)
         assert_tensor(model(Tensor(X)), right.loss(X), "scores")
-        probes = student.library("cnnlab.checks.probes")
-        grads = nets.plain_dict(student, probes.gradients(model, Tensor(X), Tensor(y)), "gradients")
         expected = state_of_convnet(right.loss(X, y)[1], self.layers)
+        grads = torch_nets.gradients_of(student, model, X, y, expected)
         for name, array in expected.items():
             assert_tensor(grads[name], array, f"the gradient of {name}")
 
@@ -247,6 +246,7 @@ class TestTorchConvNet(ConvNetModule):
         shapes = self.shapes(**sizes)
         names_and_shapes_are(student, model, shapes)
         state = student.state(model)
+        torch_nets.has_all(state, shapes, "the model")
         for name, like in shapes.items():
             if name.endswith("bias"):
                 nets.assert_constant(state[name], like.shape, 0, name)
@@ -535,8 +535,10 @@ class TestModuleCost:
         before = student.state(model)
         for _ in range(2):
             self.compare(student, model, layers, (3, 5, 3))
-        for name, after in student.state(model).items():
-            assert_unchanged(after, before[name], f"model, in its {name}")
+        after = student.state(model)
+        torch_nets.has_all(after, before, "the model")
+        for name, array in before.items():
+            assert_unchanged(after[name], array, f"model, in its {name}")
         if model.training is not (mode == "train"):
             raise WrongAnswer(
                 f"the model was in {mode} mode before the call, and is not after it. Put it back."
@@ -552,7 +554,8 @@ class TestModuleCost:
         self.assert_no_hooks(student, model)
 
     def assert_no_hooks(self, student, model):
-        if student.library("cnnlab.checks.probes").hooks(model):
+        count = student.library("cnnlab.checks.probes").hooks(model)
+        if not isinstance(count, int) or count:
             raise WrongAnswer(
                 "there are hooks on the model after the call. Each register_forward_hook gives a "
                 "handle: call its remove()."
@@ -560,6 +563,13 @@ class TestModuleCost:
 
 
 # --- honest_time ----------------------------------------------------------------------------------
+
+
+def whole(count):
+    """A count of the pretend device's, which lies where a student's code can change it."""
+    if type(count) is not int:
+        raise WrongAnswer(f"the pretend device's count is {describe(count)}: leave it alone.")
+    return count
 
 
 @question("honest_time", points=3)
@@ -580,9 +590,10 @@ class TestHonestTime:
             here.work, here.synchronize, repeats, before, here.clock
         )
         assert_close(came, expected, name="the time")
-        if there.calls != here.calls:
+        calls = whole(there.calls)
+        if calls != here.calls:
             raise WrongAnswer(
-                f"work was called {there.calls - queued} times; {before} for warming up and "
+                f"work was called {calls - queued} times; {before} for warming up and "
                 f"{repeats} that are timed are {before + repeats}."
             )
 
@@ -611,8 +622,8 @@ class TestHonestTime:
         """ten times after three, on a clock of the processor, if nothing else is said"""
         there = student.library("cnnlab.pretend_device").PretendDevice()
         came = student.honest_time(there.work, there.synchronize)
-        if there.calls != 13:
-            raise WrongAnswer(f"work was called {there.calls} times instead of 3 + 10.")
+        if (calls := whole(there.calls)) != 13:
+            raise WrongAnswer(f"work was called {calls} times instead of 3 + 10.")
         if not (isinstance(came, (int, float)) and 0 < came < 60):
             raise WrongAnswer("the time should be one number, of seconds, above 0.")
 
@@ -766,10 +777,10 @@ class TestTrainEpoch:
 @question("evaluate", points=2)
 class TestEvaluate:
     def draw(self, student, rng, build):
-        """Twins, batches, and the accuracy on them, which differs from test to test.
+        """Twins, batches, and how many images of each are classified rightly.
 
-        Of two batches of 5 images, some are classified rightly; of the last one, of 2, none. So
-        neither all nor none are right, and the mean of the batches' accuracies is another.
+        Of two batches of 5 images, some are; of the last one, of 2, none. So neither all nor none
+        are right, and the mean of the batches' accuracies is another.
         """
         twins = Twins(student, rng, build)
         twins.right.eval()
@@ -780,12 +791,15 @@ class TestEvaluate:
                 best = twins.right(torch.from_numpy(X)).argmax(1).numpy()
             wrong = (best + rng.integers(1, CLASSES, N)) % CLASSES
             batches.append((X, np.where(np.arange(N) < right, best, wrong)))
-        return twins, batches, sum(rights) / 12
+        return twins, batches, rights
 
-    def check(self, student, twins, batches, accuracy, given=None):
+    def check(self, student, twins, batches, rights, given=None):
         given = sent(batches) if given is None else given
         came = student.evaluate(twins.model, given, cpu(student))
-        assert_number(came, accuracy, "the accuracy")
+        assert_number(came, sum(rights) / 12, "the accuracy")
+        # of the first batch it is never the same
+        came = student.evaluate(twins.model, sent(batches[:1]), cpu(student))
+        assert_number(came, rights[0] / 5, "the accuracy on a single batch")
 
     def test_accuracy(self, student, rng):
         """the share of all images, in batches of unequal size"""
@@ -795,9 +809,9 @@ class TestEvaluate:
     @pytest.mark.parametrize("mode", ["train", "eval"])
     def test_mode(self, student, rng, build, mode):
         """in eval mode; after that, the model is in the mode that it came in"""
-        twins, batches, accuracy = self.draw(student, rng, build)
+        twins, batches, rights = self.draw(student, rng, build)
         getattr(twins.model, mode)()
-        self.check(student, twins, batches, accuracy)
+        self.check(student, twins, batches, rights)
         twins.assert_equal("{} after the evaluation")
         if twins.model.training is not (mode == "train"):
             raise WrongAnswer(
@@ -807,9 +821,9 @@ class TestEvaluate:
 
     def test_mode_after_a_failure(self, student, rng):
         """after a batch that the model cannot take, the mode is as it was, too"""
-        twins, batches, accuracy = self.draw(student, rng, normed)
+        twins, batches, rights = self.draw(student, rng, normed)
         twins.model.train()
-        self.check(student, twins, batches, accuracy)
+        self.check(student, twins, batches, rights)
         with contextlib.suppress(StudentRaised):
             student.evaluate(
                 twins.model, sent([(batches[0][0][:, :1], batches[0][1])]), cpu(student)
@@ -822,10 +836,11 @@ class TestEvaluate:
 
     def test_records_nothing(self, student, rng):
         """no gradients are recorded"""
-        twins, batches, accuracy = self.draw(student, rng, linear)
+        twins, batches, rights = self.draw(student, rng, linear)
         witness = student.library("cnnlab.checks.probes").Witness(twins.model)
-        self.check(student, twins, batches, accuracy)
-        if any(nets.rows_of(student, witness.recorded, "recorded")):
+        self.check(student, twins, batches, rights)
+        recorded = nets.rows_of(student, witness.recorded, "recorded")
+        if any(one is not False for one in recorded):
             raise WrongAnswer(
                 "PyTorch recorded the forward pass for gradients that nobody asks for: with "
                 "torch.no_grad(): ..., or torch.inference_mode()."
@@ -833,9 +848,9 @@ class TestEvaluate:
 
     def test_moves(self, student, rng):
         """batches that lie on another device are moved"""
-        twins, batches, accuracy = self.draw(student, rng, linear)
+        twins, batches, rights = self.draw(student, rng, linear)
         far = student.library("cnnlab.checks.probes").FarBatches(sent(batches))
-        self.check(student, twins, batches, accuracy, far)
+        self.check(student, twins, batches, rights, far)
 
 
 # --- ResidualBlock --------------------------------------------------------------------------------
@@ -890,9 +905,8 @@ class TestResidualBlock:
         block, right, x = self.draw(student, rng, (3, 5, 2), (4, 3, 6, 8))
         self.check(block.eval(), right.eval(), x)
         y = rng.integers(0, 5, (4, 3, 4))
-        probes = student.library("cnnlab.checks.probes")
-        grads = nets.plain_dict(student, probes.gradients(block, Tensor(x), Tensor(y)), "gradients")
         expected = gradients(right, torch.from_numpy(x), torch.from_numpy(y))
+        grads = torch_nets.gradients_of(student, block, x, y, expected)
         for name, array in expected.items():
             assert_tensor(grads[name], array.numpy(), f"the gradient of {name}")
 

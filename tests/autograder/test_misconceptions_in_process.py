@@ -528,3 +528,47 @@ def test_digits_that_are_lost_cost_one_test(question, dtype, lost):
         lost = 1
     assert len(messages) == lost
     assert all(f"has the dtype {np.dtype(dtype)}" in message for message in messages)
+
+
+# -- the GPU part's own ways to pretend ------------------------------------------------------------
+
+
+def with_one_changed(question, change):
+    functions = references("5_gpu")
+    functions = functions | {question: change(functions[question])}
+    return run("5_gpu", functions, only=question)[0][question]
+
+
+@pytest.mark.parametrize("twelfths", range(13))
+def test_no_accuracy_is_right_for_all_models(twelfths):
+    errors = with_one_changed("evaluate", lambda right: lambda *args: twelfths / 12)
+    assert all(errors)
+
+
+def test_a_copy_that_asks_for_gradients_has_no_graph():
+    def change(right):
+        return lambda x, params: right(x, params).detach().requires_grad_()
+
+    (error,) = filter(None, with_one_changed("three_layer_convnet", change))
+    assert "is cut" in str(error)
+
+
+@pytest.mark.parametrize("question", ["TorchConvNet", "ResidualBlock"])
+@pytest.mark.parametrize("method", ["state_dict", "named_parameters"])
+def test_a_module_that_hides_its_weights_is_told_so(question, method):
+    """Now and then: the first look at them is honest."""
+
+    def change(right):
+        looks = []
+
+        def hides(self, *args, **options):
+            looks.append(1)
+            found = dict(getattr(torch.nn.Module, method)(self, *args, **options))
+            if method == "state_dict":
+                return found if len(looks) % 3 else {}
+            return found.items() if len(looks) % 3 == 0 else {}.items()
+
+        return type(question, (right,), {method: hides})
+
+    errors = with_one_changed(question, change)  # an error of the grader's own would come out
+    assert any(errors)
