@@ -66,10 +66,18 @@ class TestedCalls:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave: a value, or the name of an exception."""
+    """What a call gave: a value, or the name of an exception.
+
+    ``as_returned`` is the value with copies of its tensors, made before any other call.
+    """
 
     value: Any = None
     error: str | None = None
+    as_returned: Any = None
+
+    @property
+    def shown(self) -> Any:
+        return self.value if self.as_returned is None else self.as_returned
 
 
 PREPARES = ("put", "library", "find")  # what says nothing about a function
@@ -116,7 +124,8 @@ def _relate(
         if call.op == "call":  # a look at an argument is about the function that had it last
             asked = _asked(call, test.calls)
         if call.op == "set_state":
-            asked = _asked(call, test.calls)
+            # of a library's model: it is still about the function that had it
+            asked = _asked(call, test.calls) or asked
         if call.op in PREPARES or asked != question_id or bad is UNKNOWN or good is UNKNOWN:
             continue
         students = _outcome(call)
@@ -193,7 +202,8 @@ def replay(calls: list[Call], functions: dict[str, Callable]) -> list[Outcome]:
             continue
         try:
             with np.errstate(all="ignore"):
-                outcomes.append(Outcome(function(*args, **kwargs)))
+                value = function(*args, **kwargs)
+            outcomes.append(Outcome(value, as_returned=_tensors_copied(value)))
         except Exception as error:  # a variant may fail just as the student's code does
             outcomes.append(Outcome(error=type(error).__name__))
     return outcomes
@@ -211,6 +221,17 @@ def _copied(value: Any) -> Any:
     if type(value) is dict:
         return {key: _copied(item) for key, item in value.items()}
     return copy.deepcopy(value)
+
+
+def _tensors_copied(value: Any) -> Any:
+    """As a kernel would have sent it at once: a later call may write into the same tensors."""
+    if tensors.is_tensor(value):
+        return _as_sent(value)
+    if type(value) in (tuple, list):
+        return type(value)(map(_tensors_copied, value))
+    if type(value) is dict:
+        return {key: _tensors_copied(item) for key, item in value.items()}
+    return value
 
 
 def _set_state(model: Any, values: dict[str, np.ndarray]) -> None:
@@ -243,14 +264,14 @@ def _alike(a: Outcome, b: Outcome) -> bool:
     if a.error or b.error:
         # only the kind: the words are the student's own, or hold the numbers of a broadcast
         return a.error == b.error
-    return _same_value(a.value, b.value)
+    return _same_value(a.shown, b.shown)
 
 
 def _has_what_was_seen(outcome: Outcome, call: Call) -> bool:
     """Whether the parts of the student's result that the test looked at are in this one too."""
     for path, value in call.seen:
         try:
-            part = _part(outcome.value, path)
+            part = _part(outcome.shown, path)
         except (LookupError, AttributeError, TypeError):
             return False
         if not _same_value(value, part):

@@ -238,7 +238,10 @@ def _put_back_imports(
             if restored[index].source.strip() in released:
                 there |= names
     place = min([*code, first])
+    kept = {restored[index].source.strip() for index in code}
+    late = False
     for cell in release.cells:
+        late |= cell.cell_type == "code" and "nbgrader" in cell.metadata
         if cell.cell_type != "code" or "nbgrader" in cell.metadata or "tags" in cell.metadata:
             continue
         lacking = reader.bound(cell.source) - there
@@ -246,7 +249,8 @@ def _put_back_imports(
             restored.insert(place, _copy(cell))
             place += 1
             gone = ", ".join(sorted(lacking - said))
-            if gone:
+            untouched = late and cell.source.strip() in kept  # released among the questions
+            if gone and not untouched:
                 text = f"The imports of {gone} were put back before all questions."
                 findings.append(Finding("repaired", text))
 

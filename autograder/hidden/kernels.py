@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.compare import assert_close
+from autograder.compare import assert_close, describe
 from autograder.errors import WrongAnswer
 from autograder.hidden.inputs import SINGLE, assert_unchanged
 
@@ -41,6 +41,10 @@ def check(
     blocks = blocks_over(expected.shape, threads)
     launch(student.find(name), blocks, threads, *held.values(), out, *numbers)
     came = student.get(out)
+    if not isinstance(came, np.ndarray) or (came.shape, came.dtype) != (expected.shape, dtype):
+        raise WrongAnswer(
+            f"out was an array of its right shape and dtype, and is now {describe(came)}."
+        )
     empty = int(np.isnan(came).sum())
     if empty:
         raise WrongAnswer(

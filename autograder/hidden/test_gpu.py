@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.compare import assert_close, assert_equal_int, unpack
+from autograder.compare import assert_close, assert_equal_int, describe, unpack
 from autograder.errors import StudentRaised, WrongAnswer
 from autograder.hidden import accuracies, kernels, nets, torch_nets
 from autograder.hidden.inputs import SINGLE, assert_unchanged
@@ -40,6 +40,7 @@ from cnnlab import design
 from cnnlab.architectures import conv, fc, max_pool
 from cnnlab.checks.probes import gradients
 from cnnlab.pretend_device import PretendDevice
+from cnnlab.simulator import TILE
 from solutions import (
     honest_timing,
     module_cost,
@@ -105,12 +106,23 @@ class TestThreeLayerConvnet:
 
     def test_has_a_graph(self, student, rng):
         """gradients can come back through the scores to the weights"""
-        right, X, _ = draw_net(rng, SQUARE)
+        right, X, y = draw_net(rng, SQUARE)
+        _, expected = right.loss(X, y)
         for name, array in right.params.items():
-            params = {**torch_nets.tensors(right.params), name: Tensor(array, grad=True)}
-            scores = student.three_layer_convnet(Tensor(X), params)
+            held = student.put(Tensor(array, grad=True))
+            scores = student.three_layer_convnet(
+                Tensor(X), {**torch_nets.tensors(right.params), name: held}
+            )
             assert_tensor(scores, right.loss(X), "scores")
-            assert_has_graph(scores, f"the way from params[{name!r}] to scores")
+            way = f"the way from params[{name!r}] to scores"
+            assert_has_graph(scores, way)
+            # a copy says that it asks for gradients, too: so go back on the way
+            loss = student.library("torch.nn.functional").cross_entropy(scores, Tensor(y))
+            student.library("torch.autograd").backward(loss)
+            gradient = held.grad
+            if gradient is None:
+                raise torch_nets.cut(way)
+            assert_tensor(gradient, expected[name], f"the gradient of params[{name!r}]")
 
 
 @question("loss_and_gradients", points=4)
@@ -159,7 +171,7 @@ class TestLossAndGradients:
         nets.assert_gradients(grads, expected[1], **SINGLE)
         assert_left_alone(student, held, right.params, "params[{!r}]")
         for name, handle in held.items():
-            if student.get(handle).grad:
+            if student.get(handle).grad:  # a tensor: assert_left_alone has seen it
                 raise WrongAnswer(
                     f"params[{name!r}] has requires_grad=True after the call. Work on a tensor of "
                     "your own: detach().requires_grad_()."
@@ -202,9 +214,8 @@ class ConvNetModule:
         """the gradients of all weights"""
         model, right, X, y = self.draw(student, rng, ODD)
         assert_tensor(model(Tensor(X)), right.loss(X), "scores")
-        probes = student.library("cnnlab.checks.probes")
-        grads = nets.plain_dict(student, probes.gradients(model, Tensor(X), Tensor(y)), "gradients")
         expected = state_of_convnet(right.loss(X, y)[1], self.layers)
+        grads = torch_nets.gradients_of(student, model, X, y, expected)
         for name, array in expected.items():
             assert_tensor(grads[name], array, f"the gradient of {name}")
 
@@ -235,6 +246,7 @@ class TestTorchConvNet(ConvNetModule):
         shapes = self.shapes(**sizes)
         names_and_shapes_are(student, model, shapes)
         state = student.state(model)
+        torch_nets.has_all(state, shapes, "the model")
         for name, like in shapes.items():
             if name.endswith("bias"):
                 nets.assert_constant(state[name], like.shape, 0, name)
@@ -523,8 +535,10 @@ class TestModuleCost:
         before = student.state(model)
         for _ in range(2):
             self.compare(student, model, layers, (3, 5, 3))
-        for name, after in student.state(model).items():
-            assert_unchanged(after, before[name], f"model, in its {name}")
+        after = student.state(model)
+        torch_nets.has_all(after, before, "the model")
+        for name, array in before.items():
+            assert_unchanged(after[name], array, f"model, in its {name}")
         if model.training is not (mode == "train"):
             raise WrongAnswer(
                 f"the model was in {mode} mode before the call, and is not after it. Put it back."
@@ -540,7 +554,8 @@ class TestModuleCost:
         self.assert_no_hooks(student, model)
 
     def assert_no_hooks(self, student, model):
-        if student.library("cnnlab.checks.probes").hooks(model):
+        count = student.library("cnnlab.checks.probes").hooks(model)
+        if not isinstance(count, int) or count:
             raise WrongAnswer(
                 "there are hooks on the model after the call. Each register_forward_hook gives a "
                 "handle: call its remove()."
@@ -548,6 +563,13 @@ class TestModuleCost:
 
 
 # --- honest_time ----------------------------------------------------------------------------------
+
+
+def whole(count):
+    """A count of the pretend device's, which lies where a student's code can change it."""
+    if type(count) is not int:
+        raise WrongAnswer(f"the pretend device's count is {describe(count)}: leave it alone.")
+    return count
 
 
 @question("honest_time", points=3)
@@ -568,9 +590,10 @@ class TestHonestTime:
             here.work, here.synchronize, repeats, before, here.clock
         )
         assert_close(came, expected, name="the time")
-        if there.calls != here.calls:
+        calls = whole(there.calls)
+        if calls != here.calls:
             raise WrongAnswer(
-                f"work was called {there.calls - queued} times; {before} for warming up and "
+                f"work was called {calls - queued} times; {before} for warming up and "
                 f"{repeats} that are timed are {before + repeats}."
             )
 
@@ -599,8 +622,8 @@ class TestHonestTime:
         """ten times after three, on a clock of the processor, if nothing else is said"""
         there = student.library("cnnlab.pretend_device").PretendDevice()
         came = student.honest_time(there.work, there.synchronize)
-        if there.calls != 13:
-            raise WrongAnswer(f"work was called {there.calls} times instead of 3 + 10.")
+        if (calls := whole(there.calls)) != 13:
+            raise WrongAnswer(f"work was called {calls} times instead of 3 + 10.")
         if not (isinstance(came, (int, float)) and 0 < came < 60):
             raise WrongAnswer("the time should be one number, of seconds, above 0.")
 
@@ -754,25 +777,29 @@ class TestTrainEpoch:
 @question("evaluate", points=2)
 class TestEvaluate:
     def draw(self, student, rng, build):
-        """Twins, and batches of which 4 of 5, 2 of 5 and none of 2 images are classified rightly.
+        """Twins, batches, and how many images of each are classified rightly.
 
-        So neither all nor none are right, and the mean of the batches' accuracies is another.
+        Of two batches of 5 images, some are; of the last one, of 2, none. So neither all nor none
+        are right, and the mean of the batches' accuracies is another.
         """
         twins = Twins(student, rng, build)
         twins.right.eval()
-        batches = []
-        for N, right in ((5, 4), (5, 2), (2, 0)):
+        batches, rights = [], [*map(int, rng.permutation([2, 3, 4, 5])[:2]), 0]
+        for N, right in zip((5, 5, 2), rights, strict=True):
             X = rng.standard_normal((N, 2, 3, 4))
             with torch.no_grad():
                 best = twins.right(torch.from_numpy(X)).argmax(1).numpy()
             wrong = (best + rng.integers(1, CLASSES, N)) % CLASSES
             batches.append((X, np.where(np.arange(N) < right, best, wrong)))
-        return twins, batches
+        return twins, batches, rights
 
-    def check(self, student, twins, batches, given=None):
+    def check(self, student, twins, batches, rights, given=None):
         given = sent(batches) if given is None else given
         came = student.evaluate(twins.model, given, cpu(student))
-        assert_number(came, 6 / 12, "the accuracy")
+        assert_number(came, sum(rights) / 12, "the accuracy")
+        # of the first batch it is never the same
+        came = student.evaluate(twins.model, sent(batches[:1]), cpu(student))
+        assert_number(came, rights[0] / 5, "the accuracy on a single batch")
 
     def test_accuracy(self, student, rng):
         """the share of all images, in batches of unequal size"""
@@ -782,9 +809,9 @@ class TestEvaluate:
     @pytest.mark.parametrize("mode", ["train", "eval"])
     def test_mode(self, student, rng, build, mode):
         """in eval mode; after that, the model is in the mode that it came in"""
-        twins, batches = self.draw(student, rng, build)
+        twins, batches, rights = self.draw(student, rng, build)
         getattr(twins.model, mode)()
-        self.check(student, twins, batches)
+        self.check(student, twins, batches, rights)
         twins.assert_equal("{} after the evaluation")
         if twins.model.training is not (mode == "train"):
             raise WrongAnswer(
@@ -794,9 +821,9 @@ class TestEvaluate:
 
     def test_mode_after_a_failure(self, student, rng):
         """after a batch that the model cannot take, the mode is as it was, too"""
-        twins, batches = self.draw(student, rng, normed)
+        twins, batches, rights = self.draw(student, rng, normed)
         twins.model.train()
-        self.check(student, twins, batches)
+        self.check(student, twins, batches, rights)
         with contextlib.suppress(StudentRaised):
             student.evaluate(
                 twins.model, sent([(batches[0][0][:, :1], batches[0][1])]), cpu(student)
@@ -809,10 +836,11 @@ class TestEvaluate:
 
     def test_records_nothing(self, student, rng):
         """no gradients are recorded"""
-        twins, batches = self.draw(student, rng, linear)
+        twins, batches, rights = self.draw(student, rng, linear)
         witness = student.library("cnnlab.checks.probes").Witness(twins.model)
-        self.check(student, twins, batches)
-        if any(nets.rows_of(student, witness.recorded, "recorded")):
+        self.check(student, twins, batches, rights)
+        recorded = nets.rows_of(student, witness.recorded, "recorded")
+        if any(one is not False for one in recorded):
             raise WrongAnswer(
                 "PyTorch recorded the forward pass for gradients that nobody asks for: with "
                 "torch.no_grad(): ..., or torch.inference_mode()."
@@ -820,9 +848,9 @@ class TestEvaluate:
 
     def test_moves(self, student, rng):
         """batches that lie on another device are moved"""
-        twins, batches = self.draw(student, rng, linear)
+        twins, batches, rights = self.draw(student, rng, linear)
         far = student.library("cnnlab.checks.probes").FarBatches(sent(batches))
-        self.check(student, twins, batches, far)
+        self.check(student, twins, batches, rights, far)
 
 
 # --- ResidualBlock --------------------------------------------------------------------------------
@@ -877,9 +905,8 @@ class TestResidualBlock:
         block, right, x = self.draw(student, rng, (3, 5, 2), (4, 3, 6, 8))
         self.check(block.eval(), right.eval(), x)
         y = rng.integers(0, 5, (4, 3, 4))
-        probes = student.library("cnnlab.checks.probes")
-        grads = nets.plain_dict(student, probes.gradients(block, Tensor(x), Tensor(y)), "gradients")
         expected = gradients(right, torch.from_numpy(x), torch.from_numpy(y))
+        grads = torch_nets.gradients_of(student, block, x, y, expected)
         for name, array in expected.items():
             assert_tensor(grads[name], array.numpy(), f"the gradient of {name}")
 
@@ -987,11 +1014,11 @@ class TestMaxPoolKernel:
 @question("conv_tiled_kernel", points=3, limits={"call_seconds": 20, "test_seconds": 60})
 class TestConvTiledKernel:
     def check(self, student, rng, x_shape, w_shape, pad, dtype="float32"):
-        tile = student.library("cnnlab.simulator").TILE
         x, w, b = draw_conv(rng, x_shape, w_shape, dtype)
         expected, _ = conv_forward_fast(x, w, b, {"stride": 1, "pad": pad})
         arrays = {"x": x, "w": w, "b": b}
-        kernels.check(student, "conv_tiled_kernel", (tile, tile, 1), arrays, expected, pad)
+        # TILE is this process's: in the student's kernel it can be anything
+        kernels.check(student, "conv_tiled_kernel", (TILE, TILE, 1), arrays, expected, pad)
 
     def test_one_tile(self, student, rng):
         """an output of one tile, one channel, no padding"""

@@ -68,10 +68,14 @@ def assert_tensor_dtype(came: Any, dtype: str, name: str) -> None:
 def assert_has_graph(came: Any, name: str) -> None:
     """A result that gradients can be asked of."""
     if not came.grad:
-        raise WrongAnswer(
-            f"{name} is cut: backward() cannot come back on it. No detach(), no .data, no .numpy() "
-            "and no torch.no_grad() here."
-        )
+        raise cut(name)
+
+
+def cut(name: str) -> WrongAnswer:
+    return WrongAnswer(
+        f"{name} is cut: backward() cannot come back on it. No detach(), no .data, no .numpy() "
+        "and no torch.no_grad() here."
+    )
 
 
 def assert_number(came: Any, expected: float, name: str, **tolerance: float) -> None:
@@ -92,8 +96,24 @@ def names_and_shapes_are(student: Any, model: Any, expected: dict[str, np.ndarra
 
 
 def states_are(came: dict, expected: dict, what: str = "{}", **tolerance: float) -> None:
+    has_all(came, expected, "the model")
     for name, right in expected.items():
         assert_close(came[name], right, name=what.format(name), **tolerance)
+
+
+def has_all(came: dict, expected: dict, what: str) -> None:
+    """What was there a moment ago may be gone: a student's class can override anything."""
+    missing = sorted(expected.keys() - came.keys())
+    if missing:
+        raise WrongAnswer(f"{what} has no {missing[0]}: is a method of Module overridden?")
+
+
+def gradients_of(student: Any, model: Any, X: np.ndarray, y: np.ndarray, expected: dict) -> dict:
+    """The gradients of these weights of a module in the kernel."""
+    probes = student.library("cnnlab.checks.probes")
+    came = nets.plain_dict(student, probes.gradients(model, Tensor(X), Tensor(y)), "gradients")
+    has_all(came, expected, "the model, asked for gradients,")
+    return came
 
 
 def state_of_convnet(params: dict[str, np.ndarray], layers=LAYERS) -> dict[str, np.ndarray]:
@@ -147,9 +167,8 @@ class Twins:
 
     def assert_equal(self, what: str) -> None:
         """Whatever was done with both left the same weights and running averages in both."""
-        right = {name: t.numpy() for name, t in self.right.state_dict().items()}
-        came = self.student.state(self.model)
-        states_are(came, {name: right[name] for name in came}, what)
+        right = {n: t.numpy() for n, t in self.right.state_dict().items() if COUNTS not in n}
+        states_are(self.student.state(self.model), right, what)
 
 
 def local(batches: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[torch.Tensor, torch.Tensor]]:

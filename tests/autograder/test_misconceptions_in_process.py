@@ -8,6 +8,7 @@ import copy
 import functools
 import importlib
 import time
+import weakref
 import zlib
 from itertools import combinations
 from types import SimpleNamespace
@@ -52,6 +53,8 @@ POINTS = {
     "5_gpu": 49,
 }
 SEED = 7
+# the tensor that came as this Tensor: a function gets its own object back, with its graph
+OWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class Held:
@@ -90,7 +93,8 @@ def fresh(value):
     if isinstance(value, Held):
         return value.value
     if isinstance(value, Tensor):
-        return tensors.from_array(value.array, value.grad)
+        own = OWN.get(value)
+        return tensors.from_array(value.array, value.grad) if own is None else own
     if isinstance(value, (list, tuple)):
         return type(value)(map(fresh, value))
     if isinstance(value, dict):
@@ -145,7 +149,9 @@ class FakeStudent:
 
     def shown(self, value, name):
         def inner(item):
-            item = as_sent(item) if tensors.is_tensor(item) else item
+            if tensors.is_tensor(item):
+                own, item = item, as_sent(item)
+                OWN[item] = own
             return item if is_flat(item) else Held(item, self, name)
 
         if isinstance(value, (tuple, list)):
@@ -522,3 +528,47 @@ def test_digits_that_are_lost_cost_one_test(question, dtype, lost):
         lost = 1
     assert len(messages) == lost
     assert all(f"has the dtype {np.dtype(dtype)}" in message for message in messages)
+
+
+# -- the GPU part's own ways to pretend ------------------------------------------------------------
+
+
+def with_one_changed(question, change):
+    functions = references("5_gpu")
+    functions = functions | {question: change(functions[question])}
+    return run("5_gpu", functions, only=question)[0][question]
+
+
+@pytest.mark.parametrize("twelfths", range(13))
+def test_no_accuracy_is_right_for_all_models(twelfths):
+    errors = with_one_changed("evaluate", lambda right: lambda *args: twelfths / 12)
+    assert all(errors)
+
+
+def test_a_copy_that_asks_for_gradients_has_no_graph():
+    def change(right):
+        return lambda x, params: right(x, params).detach().requires_grad_()
+
+    (error,) = filter(None, with_one_changed("three_layer_convnet", change))
+    assert "is cut" in str(error)
+
+
+@pytest.mark.parametrize("question", ["TorchConvNet", "ResidualBlock"])
+@pytest.mark.parametrize("method", ["state_dict", "named_parameters"])
+def test_a_module_that_hides_its_weights_is_told_so(question, method):
+    """Now and then: the first look at them is honest."""
+
+    def change(right):
+        looks = []
+
+        def hides(self, *args, **options):
+            looks.append(1)
+            found = dict(getattr(torch.nn.Module, method)(self, *args, **options))
+            if method == "state_dict":
+                return found if len(looks) % 3 else {}
+            return found.items() if len(looks) % 3 == 0 else {}.items()
+
+        return type(question, (right,), {method: hides})
+
+    errors = with_one_changed(question, change)  # an error of the grader's own would come out
+    assert any(errors)

@@ -648,3 +648,14 @@ def test_a_copied_id_does_not_make_a_demonstration_something_else(solved):
     assert demo.metadata.tags == ["skip-execution"]
     again = Restored(json.loads(json.dumps(restored.notebook))["cells"])
     assert again.notebook == restored.notebook
+
+
+def test_a_definition_that_was_released_among_the_questions_is_no_repair(monkeypatch, solved):
+    release = copy.deepcopy(RELEASE)
+    helper = nbformat.v4.new_code_cell("from numpy import pi", id="helper")
+    release.cells.insert(6, helper)
+    monkeypatch.setitem(globals(), "RELEASE", release)
+    moved = json.loads(json.dumps(helper))
+    restored = Restored([*solved[:6], moved, *solved[6:]])
+    assert restored.notes == []
+    assert Restored(solved).said("imports", "pi")

@@ -3,6 +3,9 @@
 All in a real kernel, with functions and classes as a student would write them.
 """
 
+import inspect
+import textwrap
+
 import numpy as np
 import pytest
 
@@ -434,3 +437,17 @@ def test_what_is_written_into_arguments_is_named(write, session, variants, body,
     student.overwrite(x, model)
     student.get(x), student.state(model)
     assert named("overwrite", False, session) == name
+
+
+def test_what_a_later_call_adds_to_a_result_does_not_hide_the_first(write, session, variants):
+    @misconception("halve")
+    def adds_up(x):
+        """The second call writes into the first one's result."""
+        x.grad = x.detach() * 3 if x.grad is None else x.grad.add_(1)
+        return x.grad
+
+    body = inspect.getsource(adds_up).split('"""\n', 1)[1]
+    student = write("def halve(x):\n" + textwrap.indent(textwrap.dedent(body), "    "))
+    x = student.put(Tensor(np.arange(1.0, 4.0)))
+    student.halve(x), student.halve(x)
+    assert named("halve", False, session) == "adds_up"
