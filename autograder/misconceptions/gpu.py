@@ -941,12 +941,6 @@ def returns_no_module():
 
 
 @misconception("design_resnet")
-def returns_its_state():
-    """The dict of weights comes back. Return the module itself: the grader loads the weights."""
-    return reference.design_resnet().state_dict()
-
-
-@misconception("design_resnet")
 def returns_layers_in_a_list():
     """A list of layers comes back. Make one module of them: nn.Sequential(*layers)."""
     return list(reference.design_resnet())
