@@ -1,5 +1,7 @@
 """The visible checks of the GPU part: references pass, typical mistakes are explained."""
 
+import inspect
+import linecache
 import types
 
 import numpy as np
@@ -310,6 +312,19 @@ class NeverLearnsItsSecondAverages(REFERENCES["ResidualBlock"]):
         return super().forward(x)
 
 
+def changed(question, *changes):
+    """The reference's function with other lines in it, as somebody would have typed it."""
+    source = inspect.getsource(REFERENCES[question])
+    for before, after in changes:
+        assert before in source
+        source = source.replace(before, after)
+    there = dict(inspect.getmodule(REFERENCES[question]).__dict__)
+    file = f"<{question} with {changes}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # as IPython
+    exec(compile(source, file, "exec"), there)
+    return there[question]
+
+
 def writes_into_x(x, w, b, out, stride, pad):
     column, row, plane = cuda.grid(3)
     _, F, H_out, W_out = out.shape
@@ -342,6 +357,57 @@ def writes_into_x(x, w, b, out, stride, pad):
         ("ResidualBlock", HasBiases, "bias=False"),
         ("ResidualBlock", NeverLearnsItsSecondAverages, "bn2.running_mean"),
         ("conv_kernel", writes_into_x, "x was changed"),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("range(WW)", "range(w.shape[2])")),
+            "columns are WW, the last axis of w",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("range(HH)", "range(w.shape[3])")),
+            "HH rows and WW columns",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("r < 0 or r >= H", "r < 0")),
+            "That is in x, of shape (1, 1, 2, 3). The grid",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("s >= 0 and s < W", "s >= 0")),
+            "what is not below H or W of x",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("plane // F", "plane // N")),
+            "3 for each image",
+        ),
+        (
+            "max_pool_kernel",
+            changed("max_pool_kernel", ("row * stride, column * stride", "row, column")),
+            "stride is not used",
+        ),
+        (
+            "max_pool_kernel",
+            changed("max_pool_kernel", ("row * stride, column * stride", "row, column * stride")),
+            "row * stride, column * stride",
+        ),
+        (
+            "max_pool_kernel",
+            changed("max_pool_kernel", ("x[n, c, top, left]", "-100.0")),
+            "begin with a number of the window",
+        ),
+        (
+            "conv_on_device",
+            changed(
+                "conv_on_device",
+                (
+                    "(W_out + TILE - 1) // TILE, (H_out + TILE - 1) // TILE",
+                    "(H_out + TILE - 1) // TILE, (W_out + TILE - 1) // TILE",
+                ),
+            ),
+            "first those across, then those down",
+        ),
     ],
 )
 def test_a_slip_is_refused_and_named_and_does_no_harm_to_the_next(question, wrong, words):
