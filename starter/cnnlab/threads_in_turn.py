@@ -17,7 +17,8 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
@@ -174,6 +175,20 @@ class Worker(threading.Thread):
         return votes
 
 
+_noted: list[tuple[int, ...]] | None = None
+
+
+@contextmanager
+def noting_shared_arrays() -> Iterator[list[tuple[int, ...]]]:
+    """Inside, the list takes the shape of each array that a thread asks for in shared memory."""
+    global _noted
+    before, _noted = _noted, []
+    try:
+        yield _noted
+    finally:
+        _noted = before
+
+
 class Shared(FakeCUDAShared):
     """Shared memory that holds NaN at first; of integers, the largest: anything but zeros."""
 
@@ -182,6 +197,8 @@ class Shared(FakeCUDAShared):
             return super().array(shape, dtype)
         code = sys._getframe(1)
         where = code.f_code, code.f_lineno  # one array for all threads that come by this line
+        if _noted is not None:
+            _noted.append(tuple(np.atleast_1d(shape).tolist()))
         if where not in self._allocations:
             dtype = numpy_support.as_dtype(dtype) if isinstance(dtype, types.Type) else dtype
             self._allocations[where] = np.full(shape, _anything(np.dtype(dtype)), dtype)

@@ -144,10 +144,10 @@ NAMED = {
     "forgets_the_bias_of_the_kernel": "b[f] is missing",
     "adds_to_what_is_there": "one added to what was there",
     "mixes_up_images_and_filters": "six planes",
-    "does_not_wait_for_the_patch": "shared memory in which there was nothing yet",
+    "does_not_wait_for_the_patch": "without cuda.syncthreads() between loading and adding",
     "does_not_wait_until_the_patch_is_used": "cuda.syncthreads() after the sums",
-    "loads_no_halo": "shared memory in which there was nothing yet",
-    "loads_too_small_a_halo": "shared memory in which there was nothing yet",
+    "loads_no_halo": "without the halo",
+    "loads_too_small_a_halo": "without the halo",
     "goes_home_early": "load and wait like all others",
     "looks_at_the_row_only": "column, row and plane",
     "leaves_the_patch_dirty": "shared memory in which there was nothing yet",
@@ -381,6 +381,44 @@ def writes_into_x(x, w, b, out, stride, pad):
             "conv_kernel",
             changed("conv_kernel", ("plane // F", "plane // N")),
             "3 for each image",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("_, _, HH, WW = w", "_, _, WW, HH = w")),
+            "in w, of shape (1, 1, 1, 3)",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("range(WW)", "range(HH)")),
+            "HH rows and WW columns",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed(
+                "conv_tiled_kernel",
+                ("(PATCH, PATCH)", "(TILE - 1 + w.shape[2], TILE - 1 + w.shape[3])"),
+            ),
+            "fixed when the kernel is compiled",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("(PATCH, PATCH)", "(TILE + 2, TILE + 2)")),
+            "patch has to have room for the largest patch",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("(PATCH, PATCH)", "(TILE, TILE)")),
+            "patch has to have room for the largest patch",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("range(C)", "range(1)")),
+            "channel 0 alone",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("    " * 3 + "patch[i, j] = 0", "    " * 3 + "pass")),
+            "without the zeros beyond the image",
         ),
         (
             "max_pool_kernel",

@@ -14,12 +14,23 @@ from cnnlab.checks.expect import array, dtype_of, unchanged
 from cnnlab.checks.steps import CheckFailed, step
 
 NEVER_WRITTEN = (
-    "out held NaN before the launch. No thread wrote there; or one added to what was there; or "
-    "read shared memory in which there was nothing yet."
+    "out held NaN before the launch. No thread wrote there; or one added to what was there."
+)
+NEVER_LOADED = (
+    "no thread wrote there; or one read shared memory in which there was nothing yet: without "
+    "cuda.syncthreads() between loading and adding up; or without the halo, which makes the patch "
+    "TILE + HH − 1 rows by TILE + WW − 1 columns; or without the zeros beyond the image."
 )
 
 
-def _launched(f: Any, threads: tuple[int, int, int], arrays: dict, shape: tuple, *numbers: int):
+def _launched(
+    f: Any,
+    threads: tuple[int, int, int],
+    arrays: dict,
+    shape: tuple,
+    *numbers: int,
+    never_written: str = NEVER_WRITTEN,
+):
     """out, after a launch with so many blocks as cover it."""
     from cnnlab.kernel_error import KernelError
     from cnnlab.simulator import launch
@@ -37,7 +48,8 @@ def _launched(f: Any, threads: tuple[int, int, int], arrays: dict, shape: tuple,
         raise CheckFailed(f"with {where}: {error}", "no thread fails", cause) from error
     if np.isnan(out).any():
         many = f"{int(np.isnan(out).sum())} of {out.size} numbers of out are NaN"
-        raise CheckFailed(many, "a number everywhere", NEVER_WRITTEN + _swapped(f, out))
+        cause = never_written + _swapped(f, out)
+        raise CheckFailed(many, "a number everywhere", cause)
     return out
 
 
@@ -192,7 +204,7 @@ def _tiled(f: Any, x: np.ndarray, w: np.ndarray, b: np.ndarray, pad: int) -> np.
     F, _, HH, WW = w.shape
     shape = (N, F, H + 2 * pad - HH + 1, W + 2 * pad - WW + 1)
     arrays = {"x": x, "w": w, "b": b}
-    return _launched(f, (TILE, TILE, 1), arrays, shape, pad)
+    return _launched(f, (TILE, TILE, 1), arrays, shape, pad, never_written=NEVER_LOADED)
 
 
 def _spread(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -245,12 +257,52 @@ def _(f):
         "the patch was overwritten while others still read it: cuda.syncthreads() after the sums, "
         "too, before the next channel is loaded."
     )
-    array(came, np.full((1, 1, 6, 6), 9 * 321.0), "out, without its border", cause)
+    right = np.full((1, 1, 6, 6), 9 * 321.0)
+    known = [(0 * right + 9, "that is channel 0 alone: add up over all channels of x.")]
+    array(came, right, "out, without its border", cause, known=known)
 
 
 @step("conv_tiled_kernel", "many tiles, which stick out of an image of 6×13")
 def _(f):
     _compare_spread(f, 6, 13)
+
+
+@step("conv_tiled_kernel", "by hand: filters of 1×3 and of 3×1")
+def _(f):
+    x, w = _image(4, 5), _filters([1, 10, 100])
+    cause = "w has shape (F, C, HH, WW): HH rows and WW columns, and the patch alike."
+    right = x[..., :-2] + 10 * x[..., 1:-1] + 100 * x[..., 2:]
+    array(_tiled(f, x, w, np.zeros(1), 0), right, "out for 1 10 100", cause)
+    x, w, right = (each.swapaxes(2, 3) for each in (x, w, right))
+    array(_tiled(f, x, w, np.zeros(1), 0), right, "out for 1 over 10 over 100", cause)
+
+
+@step("conv_tiled_kernel", "the largest filter, 7×7; the size of shared memory is the same for all")
+def _(f):
+    from cnnlab.simulator import SIMULATED
+
+    if not SIMULATED:  # a compiler refuses what is no constant
+        _ones(f, 7)
+        return
+    from cnnlab.threads_in_turn import noting_shared_arrays
+
+    with noting_shared_arrays() as shapes:
+        _ones(f, 7)
+        _ones(f, 1)
+    if len(set(shapes)) > 1:
+        cause = (
+            "it is fixed when the kernel is compiled, which no launch and no w can change: "
+            "cuda.shared.array((PATCH, PATCH), x.dtype)."
+        )
+        came = f"shared memory of {max(shapes)} for a filter of 7×7, of {min(shapes)} for 1×1"
+        raise CheckFailed(came, "one size for all filters", cause)
+
+
+def _ones(f: Any, size: int) -> None:
+    came = _tiled(f, np.ones((1, 1, 8, 8)), np.ones((1, 1, size, size)), np.zeros(1), 0)
+    right = np.full((1, 1, 9 - size, 9 - size), float(size * size))
+    cause = "all pixels are 1, so each number counts those of a window."
+    array(came, right, f"out for a filter of {size}×{size} ones", cause)
 
 
 @step("conv_tiled_kernel", "two images, two filters: a plane for each pair")
