@@ -189,6 +189,16 @@ def test_nonsense_fails_and_says_what_came(question, dummy):
 # -- smaller slips ---------------------------------------------------------------------------------
 
 
+def asks_for_gradients(x, params):
+    return REFERENCES["three_layer_convnet"](x, {n: p.requires_grad_() for n, p in params.items()})
+
+
+class FlattensChannelsLast(REFERENCES["TorchConvNet"]):
+    def forward(self, x):
+        out = F.max_pool2d(F.relu(self.conv(x)), 2).permute(0, 2, 3, 1)
+        return self.fc2(F.relu(self.fc1(out.flatten(1))))
+
+
 class FourLayers(REFERENCES["TorchConvNet"]):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -336,6 +346,37 @@ def writes_into_x(x, w, b, out, stride, pad):
 @pytest.mark.parametrize(
     "question, wrong, words",
     [
+        (
+            "three_layer_convnet",
+            changed(
+                "three_layer_convnet", ("out.flatten(1)", "out.permute(0, 2, 3, 1).flatten(1)")
+            ),
+            "the channels come before them",
+        ),
+        (
+            "three_layer_convnet",
+            lambda x, params: REFERENCES["three_layer_convnet"](
+                x.float(), {name: value.float() for name, value in params.items()}
+            ),
+            "scores has dtype float32",
+        ),
+        ("three_layer_convnet", asks_for_gradients, "params['W1'].requires_grad is True"),
+        (
+            "loss_and_gradients",
+            changed("loss_and_gradients", ("loss.detach()", "loss.item()")),
+            "loss is of type float",
+        ),
+        (
+            "loss_and_gradients",
+            changed("loss_and_gradients", ("loss.detach()", "loss")),
+            "in memory: loss.detach()",
+        ),
+        ("TorchConvNet", FlattensChannelsLast, "the channels come before them"),
+        (
+            "copy_weights",
+            changed("copy_weights", ("torch.no_grad()", "torch.enable_grad()")),
+            "under torch.no_grad()",
+        ),
         ("TorchConvNet", FourLayers, "extra.weight"),
         ("TorchConvNet", HidesItsLayers, "in a plain list are not found"),
         ("TorchConvNet", KeepsPyTorchsOwnWeights, "begin by themselves"),

@@ -49,12 +49,12 @@ def number(came: Any, expected: float, what: str, cause: str, known=()) -> None:
     scalar(came, expected, what, cause, known)
 
 
-def no_graph(came: Any, what: str) -> None:
+def no_graph(came: Any, what: str, how: str = ".detach(), or .item().") -> None:
     if came.requires_grad:
         raise CheckFailed(
             f"{what} still holds on to its graph (requires_grad is True)",
             f"{what} without it",
-            "the graph keeps all that the forward pass computed in memory: .detach(), or .item().",
+            f"the graph keeps all that the forward pass computed in memory: {how}",
         )
 
 
