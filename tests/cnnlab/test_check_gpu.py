@@ -3,6 +3,7 @@
 import inspect
 import linecache
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -47,7 +48,9 @@ def message(question, answer, **others):
 
 @pytest.mark.parametrize("question", REFERENCES)
 def test_the_reference_passes(question, capfd):
-    assert check(as_written(question, REFERENCES[question])) is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a student would look for its cause in the right answer
+        assert check(as_written(question, REFERENCES[question])) is None
     shown = capfd.readouterr()
     assert shown.out.count("✓") == len(STEPS[question]) >= 4
     assert "✗" not in shown.out
@@ -310,6 +313,31 @@ def records_the_forward_pass(model, batches, device):
     return right / images
 
 
+class AlwaysProjects(REFERENCES["ResidualBlock"]):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+
+
+class NeverProjects(REFERENCES["ResidualBlock"]):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.shortcut = nn.Identity()
+
+
+def ends_in_eval_mode(model, batches, optimizer, device):
+    loss = REFERENCES["train_epoch"](model, batches, optimizer, device)
+    model.eval()
+    return loss
+
+
+def crops_in_floats(x, offsets, flip, pad=4):
+    return REFERENCES["crop_and_flip"](x.float(), offsets, flip, pad)
+
+
 class HasBiases(REFERENCES["ResidualBlock"]):
     def __init__(self, in_channels, out_channels, stride=1):
         super().__init__(in_channels, out_channels, stride)
@@ -395,7 +423,13 @@ def writes_into_x(x, w, b, out, stride, pad):
         ("train_epoch", climbs, "up the gradient"),
         ("evaluate", evaluates_in_eval_mode_for_good, "put it back"),
         ("evaluate", records_the_forward_pass, "torch.no_grad()"),
-        ("ResidualBlock", HasBiases, "bias=False"),
+        ("train_epoch", ends_in_eval_mode, "model.training is False after an epoch expected: True"),
+        ("crop_and_flip", crops_in_floats, "for x of dtype float64, has dtype float32"),
+        ("ResidualBlock", HasBiases, "too many: conv1.bias"),
+        ("ResidualBlock", HasBiases, "have a bias, and should not"),
+        ("ResidualBlock", AlwaysProjects, "leaves the shape as it is: its shortcut is nn.Identity"),
+        ("ResidualBlock", NeverProjects, "missing: shortcut.0.weight"),
+        ("ResidualBlock", NeverProjects, "nn.Sequential of Conv2d and BatchNorm2d"),
         ("ResidualBlock", NeverLearnsItsSecondAverages, "bn2.running_mean"),
         ("conv_kernel", writes_into_x, "x was changed"),
         (

@@ -132,7 +132,15 @@ def _block(f: Any, *args: int) -> Any:
         names = ("weight", "bias", "running_mean", "running_var")
         shapes |= {f"{norm}.{name}": (F,) for name in names}
     cause = "3x3 convolutions without a bias; the second one sees what the first one makes."
-    tensors.shapes_are(block, shapes, cause)
+    what = f"ResidualBlock{args}"
+    if norms[-1] == "shortcut.1":
+        why = (
+            f"{what} changes the shape: its shortcut is an nn.Sequential of Conv2d and BatchNorm2d."
+        )
+    else:
+        why = f"{what} leaves the shape as it is: its shortcut is nn.Identity()."
+    known = {("missing", "shortcut.0.weight"): why, ("too many", "shortcut.0.weight"): why}
+    tensors.shapes_are(block, shapes, cause, known)
     return block
 
 

@@ -267,7 +267,7 @@ def _(f):
     tensors.no_graph(loss, "loss", _DETACH)
     for name, gradient in grads.items():
         tensors.numbers(gradient, f"grads['{name}']", "no .numpy(): on a GPU it waits and copies.")
-        tensors.no_graph(gradient, f"grads['{name}']", _DETACH)
+        tensors.no_graph(gradient, f"grads['{name}']", ".detach().")
 
 
 @_autograd("params are left as they were: values, requires_grad, .grad")
