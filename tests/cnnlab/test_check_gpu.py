@@ -306,11 +306,39 @@ def records_the_forward_pass(model, batches, device):
     was = model.training
     model.eval()
     right = images = 0
-    for x, y in batches:
-        right += (model(x.to(device)).argmax(1) == y.to(device)).sum().item()
-        images += len(y)
-    model.train(was)
+    try:
+        for x, y in batches:
+            right += (model(x.to(device)).argmax(1) == y.to(device)).sum().item()
+            images += len(y)
+    finally:
+        model.train(was)
     return right / images
+
+
+def leaves_hooks_after_a_failure(model, input_shape):
+    hook = model.register_forward_hook(lambda *args: None)
+    result = REFERENCES["module_cost"](model, input_shape)
+    hook.remove()
+    return result
+
+
+def counts_each_layers_parameters(model, input_shape):
+    _, multiply_adds = REFERENCES["module_cost"](model, input_shape)
+    own = (m.parameters(recurse=False) for m in model.modules())
+    return sum(p.numel() for each in own for p in each), multiply_adds
+
+
+def evaluates_without_finally(model, batches, device):
+    was = model.training
+    model.eval()
+    accuracy = REFERENCES["evaluate"](model, batches, device)
+    model.train(was)
+    return accuracy
+
+
+def switches_gradients_off(model, batches, device):
+    torch.set_grad_enabled(False)
+    return REFERENCES["evaluate"](model, batches, device)
 
 
 class AlwaysProjects(REFERENCES["ResidualBlock"]):
@@ -423,6 +451,15 @@ def writes_into_x(x, w, b, out, stride, pad):
         ("train_epoch", climbs, "up the gradient"),
         ("evaluate", evaluates_in_eval_mode_for_good, "put it back"),
         ("evaluate", records_the_forward_pass, "torch.no_grad()"),
+        ("module_cost", leaves_hooks_after_a_failure, "1 hooks are left on the model"),
+        ("module_cost", counts_each_layers_parameters, "shared weight is counted twice"),
+        (
+            "module_cost",
+            changed("module_cost", (", dtype=like.dtype", "")),
+            "another dtype than the model's",
+        ),
+        ("evaluate", evaluates_without_finally, "puts the mode back whatever happens"),
+        ("evaluate", switches_gradients_off, "gradients stay switched off"),
         ("train_epoch", ends_in_eval_mode, "model.training is False after an epoch expected: True"),
         ("crop_and_flip", crops_in_floats, "for x of dtype float64, has dtype float32"),
         ("ResidualBlock", HasBiases, "too many: conv1.bias"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,37 @@ def _(f):
         if probes.hooks(model):
             cause = "register_forward_hook returns a handle: handle.remove(), for each of them."
             raise CheckFailed(f"{probes.hooks(model)} hooks are left on the model", "none", cause)
+
+
+@step("module_cost", "also after an image that the model cannot take: no hooks, the same mode")
+def _(f):
+    import torch.nn as nn
+
+    from cnnlab.checks import probes
+
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU())
+    cause = "try: ... finally: cleans up whatever happens."
+    with contextlib.suppress(RuntimeError):
+        f(model, (1, 5, 6))
+    if probes.hooks(model):
+        raise CheckFailed(f"{probes.hooks(model)} hooks are left on the model", "none", cause)
+    if not model.training:
+        raise CheckFailed("model.training is False afterwards", "train mode", cause)
+
+
+@step("module_cost", "in double precision: two layers that share their weight")
+def _(f):
+    import torch.nn as nn
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4)).double()
+    model[2].weight = model[1].weight
+    known = ({40: "the shared weight is counted twice."}, {16: "both layers work."})
+    causes = ("16 that both layers share, and 4 biases each.", "16 for each of the two.")
+    try:
+        _cost(f, model, (1, 2, 2), (24, 32), "two layers that share their weight", causes, known)
+    except RuntimeError as error:
+        cause = "the image of zeros has another dtype than the model's parameters."
+        raise CheckFailed(f"RuntimeError: {error}", "(24, 32)", cause) from error
 
 
 # -- ResidualBlock ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -337,11 +338,30 @@ def _(f):
             )
 
 
-@step("evaluate", "no gradients are recorded")
+@step("evaluate", "in the mode that it came in, also after a batch that the model cannot take")
 def _(f):
+    import torch
+
+    model = _sign_model().train()
+    before, _ = _batches([1.0], [2.0])
+    with contextlib.suppress(RuntimeError):
+        _answers(f, model, [before, (torch.ones(1, 3, 1, 1), before[1])])
+    if not model.training:
+        cause = "try: ... finally: puts the mode back whatever happens."
+        raise CheckFailed("model.training is False afterwards", "train mode", cause)
+
+
+@step("evaluate", "no gradients are recorded; later, they are again")
+def _(f):
+    import torch
+
     model = _sign_model()
     witness = probes.Witness(model)
-    _answers(f, model, _batches([1.0]))
+    with torch.enable_grad():
+        _answers(f, model, _batches([1.0]))
+        if not torch.is_grad_enabled():
+            cause = "with torch.no_grad(): ends by itself; torch.set_grad_enabled(False) does not."
+            raise CheckFailed("gradients stay switched off afterwards", "switched on", cause)
     if any(witness.recorded):
         cause = "with torch.no_grad(): around the loop. It saves the memory of all layers' outputs."
         raise CheckFailed("the forward pass was recorded", "nothing is recorded", cause)
