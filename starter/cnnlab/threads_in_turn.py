@@ -244,8 +244,8 @@ def _told(
         told += " It is shared memory: it needs room for all that the threads of a block put there."
     elif isinstance(error, IndexError):
         told += (
-            " The grid is often larger than the output. A thread beyond its edge has nothing to "
-            "do: compare with the shape before you read or write."
+            " The grid is often larger than the output. If this thread is beyond its edge, it has "
+            "nothing to do: compare with the shape before you read or write."
         )
     return told
 
