@@ -297,7 +297,12 @@ def _moves(ask: Any) -> None:
 def _answers(f: Any, model: Any, batches: Any) -> Any:
     import torch
 
-    return f(model, batches, torch.device("cpu"))
+    with torch.enable_grad():  # whatever f leaves behind, the next cells can learn
+        came = f(model, batches, torch.device("cpu"))
+        if not torch.is_grad_enabled():
+            cause = "with torch.no_grad(): ends by itself; torch.set_grad_enabled(False) does not."
+            raise CheckFailed("gradients stay switched off afterwards", "switched on", cause)
+    return came
 
 
 def _sign_model() -> Any:
@@ -351,17 +356,11 @@ def _(f):
         raise CheckFailed("model.training is False afterwards", "train mode", cause)
 
 
-@step("evaluate", "no gradients are recorded; later, they are again")
+@step("evaluate", "no gradients are recorded")
 def _(f):
-    import torch
-
     model = _sign_model()
     witness = probes.Witness(model)
-    with torch.enable_grad():
-        _answers(f, model, _batches([1.0]))
-        if not torch.is_grad_enabled():
-            cause = "with torch.no_grad(): ends by itself; torch.set_grad_enabled(False) does not."
-            raise CheckFailed("gradients stay switched off afterwards", "switched on", cause)
+    _answers(f, model, _batches([1.0]))
     if any(witness.recorded):
         cause = "with torch.no_grad(): around the loop. It saves the memory of all layers' outputs."
         raise CheckFailed("the forward pass was recorded", "nothing is recorded", cause)
