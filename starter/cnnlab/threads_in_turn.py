@@ -11,10 +11,14 @@ faster: a kernel in which nobody waits takes one of Python's threads for a whole
 from __future__ import annotations
 
 import ctypes
+import linecache
+import re
 import sys
 import threading
+import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
@@ -67,7 +71,7 @@ class Block:
                     self._run(worker, worker.go.release)
             if self.failed:
                 error, thread = self.failed
-                raise KernelError(_told(error, thread, self.index)) from error
+                raise self._kernel_error(error, thread) from error
         except KeyboardInterrupt:  # a thread that never ends would go on in the background
             self.running.interrupt()
             raise
@@ -76,6 +80,12 @@ class Block:
             for worker in (*self.resumed, *self.waiting):
                 worker.go.release()
                 worker.join(1)
+
+    def _kernel_error(self, error: BaseException, thread: Dim3) -> KernelError:
+        within, indexed = _indexed(error)
+        told = _told(error, thread, self.index, within, indexed)
+        sides = zip(self.index, self.shape, thread, strict=True)
+        return KernelError(told, tuple(b * side + t for b, side, t in sides), indexed)
 
     def _run(self, worker: Worker, go: Callable[[], object]) -> None:
         """Let a worker run until it waits or is done."""
@@ -165,6 +175,20 @@ class Worker(threading.Thread):
         return votes
 
 
+_noted: list[tuple[int, ...]] | None = None
+
+
+@contextmanager
+def noting_shared_arrays() -> Iterator[list[tuple[int, ...]]]:
+    """Inside, the list takes the shape of each array that a thread asks for in shared memory."""
+    global _noted
+    before, _noted = _noted, []
+    try:
+        yield _noted
+    finally:
+        _noted = before
+
+
 class Shared(FakeCUDAShared):
     """Shared memory that holds NaN at first; of integers, the largest: anything but zeros."""
 
@@ -173,6 +197,8 @@ class Shared(FakeCUDAShared):
             return super().array(shape, dtype)
         code = sys._getframe(1)
         where = code.f_code, code.f_lineno  # one array for all threads that come by this line
+        if _noted is not None:
+            _noted.append(tuple(np.atleast_1d(shape).tolist()))
         if where not in self._allocations:
             dtype = numpy_support.as_dtype(dtype) if isinstance(dtype, types.Type) else dtype
             self._allocations[where] = np.full(shape, _anything(np.dtype(dtype)), dtype)
@@ -189,12 +215,37 @@ class _Stopped(BaseException):
     """Ends a thread that waits when another has failed."""
 
 
-def _told(error: BaseException, thread: Dim3, block: Dim3) -> str:
+def _indexed(error: BaseException) -> tuple[dict[str, Any], str | None]:
+    """The variables of the kernel that failed, and the name of the array with the wrong index.
+
+    The name is None where it cannot be found out: it is read in the line of code that failed.
+    """
+    if not isinstance(error, IndexError):
+        return {}, None
+    came_by = error.__traceback__
+    steps = zip(traceback.walk_tb(came_by), traceback.extract_tb(came_by), strict=False)
+    for (frame, _), place in reversed(list(steps)):
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("numba", "numpy"):
+            continue
+        line = linecache.getline(place.filename, place.lineno or 0, frame.f_globals).encode()
+        found = re.match(rb"(\w+)\s*\[", line[place.colno :]) if place.colno is not None else None
+        name = found[1].decode() if found else None
+        return frame.f_locals, name if hasattr(frame.f_locals.get(name), "shape") else None
+    return {}, None
+
+
+def _told(
+    error: BaseException, thread: Dim3, block: Dim3, within: dict[str, Any], indexed: str | None
+) -> str:
     told = f"Thread {_words(thread)} of block {_words(block)}: {type(error).__name__}: {error}."
-    if isinstance(error, IndexError):
+    if indexed:
+        told += f" That is in {indexed}, of shape {tuple(within[indexed].shape)}."
+    if isinstance(within.get(indexed), np.ndarray):  # arguments come wrapped, shared memory not
+        told += " It is shared memory: it needs room for all that the threads of a block put there."
+    elif isinstance(error, IndexError):
         told += (
-            " The grid is often larger than the output. A thread beyond its edge has nothing to "
-            "do: compare with the shape before you read or write."
+            " The grid is often larger than the output. If this thread is beyond its edge, it has "
+            "nothing to do: compare with the shape before you read or write."
         )
     return told
 

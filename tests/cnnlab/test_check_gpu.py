@@ -1,5 +1,7 @@
 """The visible checks of the GPU part: references pass, typical mistakes are explained."""
 
+import inspect
+import linecache
 import types
 
 import numpy as np
@@ -45,10 +47,15 @@ def message(question, answer, **others):
 
 @pytest.mark.parametrize("question", REFERENCES)
 def test_the_reference_passes(question, capfd):
-    assert check(as_written(question, REFERENCES[question])) is None
+    torch.set_warn_always(True)  # else a warning comes once, in whichever test is the first
+    try:
+        assert check(as_written(question, REFERENCES[question])) is None
+    finally:
+        torch.set_warn_always(False)
     shown = capfd.readouterr()
     assert shown.out.count("✓") == len(STEPS[question]) >= 4
     assert "✗" not in shown.out
+    assert "Warning" not in shown.out
     assert shown.err == ""
 
 
@@ -142,10 +149,10 @@ NAMED = {
     "forgets_the_bias_of_the_kernel": "b[f] is missing",
     "adds_to_what_is_there": "one added to what was there",
     "mixes_up_images_and_filters": "six planes",
-    "does_not_wait_for_the_patch": "shared memory in which there was nothing yet",
+    "does_not_wait_for_the_patch": "without cuda.syncthreads() between loading and adding",
     "does_not_wait_until_the_patch_is_used": "cuda.syncthreads() after the sums",
-    "loads_no_halo": "shared memory in which there was nothing yet",
-    "loads_too_small_a_halo": "shared memory in which there was nothing yet",
+    "loads_no_halo": "without the halo",
+    "loads_too_small_a_halo": "without the halo",
     "goes_home_early": "load and wait like all others",
     "looks_at_the_row_only": "column, row and plane",
     "leaves_the_patch_dirty": "shared memory in which there was nothing yet",
@@ -185,6 +192,16 @@ def test_nonsense_fails_and_says_what_came(question, dummy):
 
 
 # -- smaller slips ---------------------------------------------------------------------------------
+
+
+def asks_for_gradients(x, params):
+    return REFERENCES["three_layer_convnet"](x, {n: p.requires_grad_() for n, p in params.items()})
+
+
+class FlattensChannelsLast(REFERENCES["TorchConvNet"]):
+    def forward(self, x):
+        out = F.max_pool2d(F.relu(self.conv(x)), 2).permute(0, 2, 3, 1)
+        return self.fc2(F.relu(self.fc1(out.flatten(1))))
 
 
 class FourLayers(REFERENCES["TorchConvNet"]):
@@ -291,11 +308,64 @@ def records_the_forward_pass(model, batches, device):
     was = model.training
     model.eval()
     right = images = 0
-    for x, y in batches:
-        right += (model(x.to(device)).argmax(1) == y.to(device)).sum().item()
-        images += len(y)
-    model.train(was)
+    try:
+        for x, y in batches:
+            right += (model(x.to(device)).argmax(1) == y.to(device)).sum().item()
+            images += len(y)
+    finally:
+        model.train(was)
     return right / images
+
+
+def leaves_hooks_after_a_failure(model, input_shape):
+    hook = model.register_forward_hook(lambda *args: None)
+    result = REFERENCES["module_cost"](model, input_shape)
+    hook.remove()
+    return result
+
+
+def counts_each_layers_parameters(model, input_shape):
+    _, multiply_adds = REFERENCES["module_cost"](model, input_shape)
+    own = (m.parameters(recurse=False) for m in model.modules())
+    return sum(p.numel() for each in own for p in each), multiply_adds
+
+
+def evaluates_without_finally(model, batches, device):
+    was = model.training
+    model.eval()
+    accuracy = REFERENCES["evaluate"](model, batches, device)
+    model.train(was)
+    return accuracy
+
+
+def switches_gradients_off(model, batches, device):
+    torch.set_grad_enabled(False)
+    return REFERENCES["evaluate"](model, batches, device)
+
+
+class AlwaysProjects(REFERENCES["ResidualBlock"]):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+
+
+class NeverProjects(REFERENCES["ResidualBlock"]):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__(in_channels, out_channels, stride)
+        self.shortcut = nn.Identity()
+
+
+def ends_in_eval_mode(model, batches, optimizer, device):
+    loss = REFERENCES["train_epoch"](model, batches, optimizer, device)
+    model.eval()
+    return loss
+
+
+def crops_in_floats(x, offsets, flip, pad=4):
+    return REFERENCES["crop_and_flip"](x.float(), offsets, flip, pad)
 
 
 class HasBiases(REFERENCES["ResidualBlock"]):
@@ -310,6 +380,19 @@ class NeverLearnsItsSecondAverages(REFERENCES["ResidualBlock"]):
         return super().forward(x)
 
 
+def changed(question, *changes):
+    """The reference's function with other lines in it, as somebody would have typed it."""
+    source = inspect.getsource(REFERENCES[question])
+    for before, after in changes:
+        assert before in source
+        source = source.replace(before, after)
+    there = dict(inspect.getmodule(REFERENCES[question]).__dict__)
+    file = f"<{question} with {changes}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file  # as IPython
+    exec(compile(source, file, "exec"), there)
+    return there[question]
+
+
 def writes_into_x(x, w, b, out, stride, pad):
     column, row, plane = cuda.grid(3)
     _, F, H_out, W_out = out.shape
@@ -321,6 +404,37 @@ def writes_into_x(x, w, b, out, stride, pad):
 @pytest.mark.parametrize(
     "question, wrong, words",
     [
+        (
+            "three_layer_convnet",
+            changed(
+                "three_layer_convnet", ("out.flatten(1)", "out.permute(0, 2, 3, 1).flatten(1)")
+            ),
+            "the channels come before them",
+        ),
+        (
+            "three_layer_convnet",
+            lambda x, params: REFERENCES["three_layer_convnet"](
+                x.float(), {name: value.float() for name, value in params.items()}
+            ),
+            "scores has dtype float32",
+        ),
+        ("three_layer_convnet", asks_for_gradients, "params['W1'].requires_grad is True"),
+        (
+            "loss_and_gradients",
+            changed("loss_and_gradients", ("loss.detach()", "loss.item()")),
+            "loss is of type float",
+        ),
+        (
+            "loss_and_gradients",
+            changed("loss_and_gradients", ("loss.detach()", "loss")),
+            "in memory: loss.detach()",
+        ),
+        ("TorchConvNet", FlattensChannelsLast, "the channels come before them"),
+        (
+            "copy_weights",
+            changed("copy_weights", ("torch.no_grad()", "torch.enable_grad()")),
+            "under torch.no_grad()",
+        ),
         ("TorchConvNet", FourLayers, "extra.weight"),
         ("TorchConvNet", HidesItsLayers, "in a plain list are not found"),
         ("TorchConvNet", KeepsPyTorchsOwnWeights, "begin by themselves"),
@@ -339,9 +453,113 @@ def writes_into_x(x, w, b, out, stride, pad):
         ("train_epoch", climbs, "up the gradient"),
         ("evaluate", evaluates_in_eval_mode_for_good, "put it back"),
         ("evaluate", records_the_forward_pass, "torch.no_grad()"),
-        ("ResidualBlock", HasBiases, "bias=False"),
+        ("module_cost", leaves_hooks_after_a_failure, "1 hooks are left on the model"),
+        ("module_cost", counts_each_layers_parameters, "shared weight is counted twice"),
+        (
+            "module_cost",
+            changed("module_cost", (", dtype=like.dtype", "")),
+            "another dtype than the model's",
+        ),
+        ("evaluate", evaluates_without_finally, "puts the mode back whatever happens"),
+        ("evaluate", switches_gradients_off, "gradients stay switched off"),
+        ("train_epoch", ends_in_eval_mode, "model.training is False after an epoch expected: True"),
+        ("crop_and_flip", crops_in_floats, "for x of dtype float64, has dtype float32"),
+        ("ResidualBlock", HasBiases, "too many: conv1.bias"),
+        ("ResidualBlock", HasBiases, "have a bias, and should not"),
+        ("ResidualBlock", AlwaysProjects, "leaves the shape as it is: its shortcut is nn.Identity"),
+        ("ResidualBlock", NeverProjects, "missing: shortcut.0.weight"),
+        ("ResidualBlock", NeverProjects, "nn.Sequential of Conv2d and BatchNorm2d"),
         ("ResidualBlock", NeverLearnsItsSecondAverages, "bn2.running_mean"),
         ("conv_kernel", writes_into_x, "x was changed"),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("range(WW)", "range(w.shape[2])")),
+            "columns are WW, the last axis of w",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("range(HH)", "range(w.shape[3])")),
+            "HH rows and WW columns",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("r < 0 or r >= H", "r < 0")),
+            "That is in x, of shape (1, 1, 2, 3). The grid",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("s >= 0 and s < W", "s >= 0")),
+            "what is not below H or W of x",
+        ),
+        (
+            "conv_kernel",
+            changed("conv_kernel", ("plane // F", "plane // N")),
+            "3 for each image",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("_, _, HH, WW = w", "_, _, WW, HH = w")),
+            "in w, of shape (1, 1, 1, 3)",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("range(WW)", "range(HH)")),
+            "HH rows and WW columns",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed(
+                "conv_tiled_kernel",
+                ("(PATCH, PATCH)", "(TILE - 1 + w.shape[2], TILE - 1 + w.shape[3])"),
+            ),
+            "fixed when the kernel is compiled",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("(PATCH, PATCH)", "(TILE + 2, TILE + 2)")),
+            "patch has to have room for the largest patch",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("(PATCH, PATCH)", "(TILE, TILE)")),
+            "patch has to have room for the largest patch",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("range(C)", "range(1)")),
+            "channel 0 alone",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed("conv_tiled_kernel", ("    " * 3 + "patch[i, j] = 0", "    " * 3 + "pass")),
+            "without the zeros beyond the image",
+        ),
+        (
+            "max_pool_kernel",
+            changed("max_pool_kernel", ("row * stride, column * stride", "row, column")),
+            "stride is not used",
+        ),
+        (
+            "max_pool_kernel",
+            changed("max_pool_kernel", ("row * stride, column * stride", "row, column * stride")),
+            "row * stride, column * stride",
+        ),
+        (
+            "max_pool_kernel",
+            changed("max_pool_kernel", ("x[n, c, top, left]", "-100.0")),
+            "begin with a number of the window",
+        ),
+        (
+            "conv_on_device",
+            changed(
+                "conv_on_device",
+                (
+                    "(W_out + TILE - 1) // TILE, (H_out + TILE - 1) // TILE",
+                    "(H_out + TILE - 1) // TILE, (W_out + TILE - 1) // TILE",
+                ),
+            ),
+            "first those across, then those down",
+        ),
     ],
 )
 def test_a_slip_is_refused_and_named_and_does_no_harm_to_the_next(question, wrong, words):

@@ -190,6 +190,26 @@ def test_other_errors_are_told_as_they_are():
         launch(divides, 1, 1, np.ones(1))
 
 
+def test_the_array_of_a_wrong_index_is_named():
+    def reads_beyond(x, w, out):
+        i = cuda.grid(1)
+        out[i] = w[0] * x[i + 1]
+
+    x, w, out = np.ones(4), np.ones(1), np.ones(4)
+    with pytest.raises(KernelError, match=r"That is in x, of shape \(4,\)\. The grid") as failed:
+        launch(reads_beyond, 2, 2, x, w, out)
+    assert failed.value.array == "x" and failed.value.thread == (3, 0, 0)
+
+
+def test_shared_memory_that_is_too_small_is_named_as_that():
+    def fills(x):
+        patch = cuda.shared.array(2, x.dtype)
+        patch[cuda.threadIdx.x] = x[cuda.grid(1)]
+
+    with pytest.raises(KernelError, match=r"in patch, of shape \(2,\)\. It is shared memory"):
+        launch(fills, 1, 3, np.ones(3))
+
+
 @pytest.mark.parametrize("when", ["at once", "after a wait"])
 def test_threads_that_end_while_others_wait(when):
     def some_wait(late):

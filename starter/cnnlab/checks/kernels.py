@@ -5,6 +5,7 @@ numba is imported when a step runs: the other notebooks' checks do without it.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,23 @@ from cnnlab.checks.expect import array, dtype_of, unchanged
 from cnnlab.checks.steps import CheckFailed, step
 
 NEVER_WRITTEN = (
-    "out held NaN before the launch. No thread wrote there; or one added to what was there; or "
-    "read shared memory in which there was nothing yet."
+    "out held NaN before the launch. No thread wrote there; or one added to what was there."
+)
+NEVER_LOADED = (
+    "no thread wrote there; or one read shared memory in which there was nothing yet: without "
+    "cuda.syncthreads() between loading and adding up; or without the halo, which makes the patch "
+    "TILE + HH − 1 rows by TILE + WW − 1 columns; or without the zeros beyond the image."
 )
 
 
-def _launched(f: Any, threads: tuple[int, int, int], arrays: dict, shape: tuple, *numbers: int):
+def _launched(
+    f: Any,
+    threads: tuple[int, int, int],
+    arrays: dict,
+    shape: tuple,
+    *numbers: int,
+    never_written: str = NEVER_WRITTEN,
+):
     """out, after a launch with so many blocks as cover it."""
     from cnnlab.kernel_error import KernelError
     from cnnlab.simulator import launch
@@ -32,14 +44,36 @@ def _launched(f: Any, threads: tuple[int, int, int], arrays: dict, shape: tuple,
             launch(f, blocks, threads, *arrays.values(), out, *numbers)
     except KernelError as error:
         where = f"blocks {blocks} of threads {threads}, for out of shape {shape}"
-        cause = "compare column, row and plane with the shape of out, all three of them."
-        if "syncthreads" in str(error):
-            cause = "threads beyond the edge load and wait like all others; they only do not write."
+        cause = _why_it_failed(error, arrays, out)
         raise CheckFailed(f"with {where}: {error}", "no thread fails", cause) from error
     if np.isnan(out).any():
         many = f"{int(np.isnan(out).sum())} of {out.size} numbers of out are NaN"
-        raise CheckFailed(many, "a number everywhere", NEVER_WRITTEN + _swapped(f, out))
+        cause = never_written + _swapped(f, out)
+        raise CheckFailed(many, "a number everywhere", cause)
     return out
+
+
+def _why_it_failed(error: Any, arrays: dict, out: np.ndarray) -> str:
+    if "syncthreads" in str(error):
+        return "threads beyond the edge load and wait like all others; they only do not write."
+    if error.array not in (None, "out", *arrays):
+        return (
+            f"{error.array} has to have room for the largest patch, of TILE + LARGEST − 1 rows "
+            "and columns: cuda.shared.array((PATCH, PATCH), x.dtype)."
+        )
+    N, F, rows, columns = out.shape
+    has_a_place = error.thread is not None and all(
+        map(operator.lt, error.thread, (columns, rows, N * F))
+    )
+    if has_a_place and error.array == "x":
+        return (
+            "this thread has a number of out to compute, so it is not the grid. Its window reaches "
+            "beyond x: leave out what is below 0, and what is not below H or W of x. Or n is too "
+            f"large: plane counts to {N * F}, {F} for each image."
+        )
+    if has_a_place and error.array == "w":
+        return "w has shape (F, C, HH, WW): HH rows and WW columns; and f = plane % F."
+    return "compare column, row and plane with the shape of out, all three of them."
 
 
 def _swapped(f: Any, out: np.ndarray) -> str:
@@ -100,6 +134,18 @@ def _(f):
     array(came[:, :, 0, 0], right, "out[:, :, 0, 0]", cause)
 
 
+@step("conv_kernel", "by hand: filters of 1×2 and of 2×1")
+def _(f):
+    x, w = _image(2, 3), _filters([1, 10])
+    cause = "w has shape (F, C, HH, WW): HH rows and WW columns."
+    known = [([[[[1, 2], [4, 5]]]], "the filter's columns are WW, the last axis of w, not HH.")]
+    came = _convolved(f, (2, 2, 1), x, w, np.zeros(1), (1, 1, 2, 2))
+    array(came, [[[[21, 32], [54, 65]]]], "out for 1 10", cause, known=known)
+    came = _convolved(f, (3, 1, 1), x, w.swapaxes(2, 3), np.zeros(1), (1, 1, 1, 3))
+    known = [([[[[1, 2, 3]]]], "the filter's rows are HH, the third axis of w, not WW.")]
+    array(came, [[[[41, 52, 63]]]], "out for 1 over 10", cause, known=known)
+
+
 @step("conv_kernel", "by hand: stride 2")
 def _(f):
     x = _image(3, 5)
@@ -158,7 +204,7 @@ def _tiled(f: Any, x: np.ndarray, w: np.ndarray, b: np.ndarray, pad: int) -> np.
     F, _, HH, WW = w.shape
     shape = (N, F, H + 2 * pad - HH + 1, W + 2 * pad - WW + 1)
     arrays = {"x": x, "w": w, "b": b}
-    return _launched(f, (TILE, TILE, 1), arrays, shape, pad)
+    return _launched(f, (TILE, TILE, 1), arrays, shape, pad, never_written=NEVER_LOADED)
 
 
 def _spread(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -211,12 +257,52 @@ def _(f):
         "the patch was overwritten while others still read it: cuda.syncthreads() after the sums, "
         "too, before the next channel is loaded."
     )
-    array(came, np.full((1, 1, 6, 6), 9 * 321.0), "out, without its border", cause)
+    right = np.full((1, 1, 6, 6), 9 * 321.0)
+    known = [(0 * right + 9, "that is channel 0 alone: add up over all channels of x.")]
+    array(came, right, "out, without its border", cause, known=known)
 
 
 @step("conv_tiled_kernel", "many tiles, which stick out of an image of 6×13")
 def _(f):
     _compare_spread(f, 6, 13)
+
+
+@step("conv_tiled_kernel", "by hand: filters of 1×3 and of 3×1")
+def _(f):
+    x, w = _image(4, 5), _filters([1, 10, 100])
+    cause = "w has shape (F, C, HH, WW): HH rows and WW columns, and the patch alike."
+    right = x[..., :-2] + 10 * x[..., 1:-1] + 100 * x[..., 2:]
+    array(_tiled(f, x, w, np.zeros(1), 0), right, "out for 1 10 100", cause)
+    x, w, right = (each.swapaxes(2, 3) for each in (x, w, right))
+    array(_tiled(f, x, w, np.zeros(1), 0), right, "out for 1 over 10 over 100", cause)
+
+
+@step("conv_tiled_kernel", "the largest filter, 7×7; the size of shared memory is the same for all")
+def _(f):
+    from cnnlab.simulator import SIMULATED
+
+    if not SIMULATED:  # a compiler refuses what is no constant
+        _ones(f, 7)
+        return
+    from cnnlab.threads_in_turn import noting_shared_arrays
+
+    with noting_shared_arrays() as shapes:
+        _ones(f, 7)
+        _ones(f, 1)
+    if len(set(shapes)) > 1:
+        cause = (
+            "it is fixed when the kernel is compiled, which no launch and no w can change: "
+            "cuda.shared.array((PATCH, PATCH), x.dtype)."
+        )
+        came = f"shared memory of {max(shapes)} for a filter of 7×7, of {min(shapes)} for 1×1"
+        raise CheckFailed(came, "one size for all filters", cause)
+
+
+def _ones(f: Any, size: int) -> None:
+    came = _tiled(f, np.ones((1, 1, 8, 8)), np.ones((1, 1, size, size)), np.zeros(1), 0)
+    right = np.full((1, 1, 9 - size, 9 - size), float(size * size))
+    cause = "all pixels are 1, so each number counts those of a window."
+    array(came, right, f"out for a filter of {size}×{size} ones", cause)
 
 
 @step("conv_tiled_kernel", "two images, two filters: a plane for each pair")
@@ -235,12 +321,15 @@ def _pooled(f: Any, threads: tuple, x: np.ndarray, shape: tuple, size: int, stri
     return _launched(f, threads, {"x": x}, shape, size, stride)
 
 
-_HILLS = np.array([[[[1.0, 5, 2, 0, 3], [4, 2, 8, 1, 6], [7, 0, 1, 9, 2]]]])
+_HILLS = np.array([[[[1.0, 5, 2, 0, 3], [4, 2, 1, 8, 6], [7, 0, 1, 9, 2]]]])
 
 
 @step("max_pool_kernel", "by hand: windows of 2×2, stride 2; the last row and column are left over")
 def _(f):
-    known = [([[[[1, 2]]]], "that is the first number of each window.")]
+    known = [
+        ([[[[1, 2]]]], "that is the first number of each window."),
+        ([[[[5, 5]]]], "stride is not used."),
+    ]
     cause = "the largest of the window's four numbers."
     came = _pooled(f, (2, 1, 1), _HILLS, (1, 1, 1, 2), 2, 2)
     array(came, [[[[5, 8]]]], "out", cause, known=known, inputs={"x[0, 0]": _HILLS[0, 0]})
@@ -248,17 +337,27 @@ def _(f):
 
 @step("max_pool_kernel", "negative numbers")
 def _(f):
-    came = _pooled(f, (2, 2, 1), _HILLS - 10, (1, 1, 1, 2), 2, 2)
     known = [([[[[0, 0]]]], "the maximum begins with 0: begin with a number of the window.")]
-    array(came, [[[[-5, -2]]]], "out", "begin with a number of the window.", known=known)
+    cause = "begin with a number of the window: any other may be larger than all of them."
+    for scale in (1, 1e9):
+        came = _pooled(f, (2, 2, 1), scale * (_HILLS - 10), (1, 1, 1, 2), 2, 2)
+        array(came, scale * np.array([[[[-5, -2]]]]), "out", cause, known=known)
 
 
 @step("max_pool_kernel", "windows that overlap, in blocks with threads that have nothing to do")
 def _(f):
-    right = [[[[5, 8, 8, 6], [7, 8, 9, 9]]]]
+    right = [[[[5, 5, 8, 8], [7, 2, 9, 9]]]]
     cause = "the window of out[row, column] begins at row * stride, column * stride."
     for threads in ((3, 2, 1), (2, 4, 2)):
         array(_pooled(f, threads, _HILLS, (1, 1, 2, 4), 2, 1), right, "out", cause)
+
+
+@step("max_pool_kernel", "by hand: gaps between the windows, stride 3 down and across")
+def _(f):
+    known = [([[[[10, 11, 12], [18, 19, 20]]]], "stride is not used.")]
+    cause = "the window of out[row, column] begins at row * stride, column * stride."
+    came = _pooled(f, (2, 2, 1), _image(5, 8), (1, 1, 2, 3), 2, 3)
+    array(came, [[[[10, 13, 16], [34, 37, 40]]]], "out", cause, known=known)
 
 
 @step("max_pool_kernel", "two images of three channels: six planes, in blocks of four")
@@ -291,11 +390,14 @@ def _(f):
     _on_device(f, np.array([[[[38.0, 48]]]]), "out", cause, *args)
 
 
-@step("conv_on_device", "an output of more than one block each way, 9×11")
+@step("conv_on_device", "an output of 9×17 takes three blocks across and two down")
 def _(f):
-    x = _image(9, 11)
-    cause = "round the numbers of blocks up: (W_out + TILE - 1) // TILE columns, then rows."
-    _on_device(f, 2 * x + 1, "out", cause, x, _filters([2]), _ONE)
+    x = _image(10, 17)
+    cause = (
+        "round the numbers of blocks up: (W_out + TILE - 1) // TILE. And a launch counts them as "
+        "(x, y, z): first those across, then those down, then the planes."
+    )
+    _on_device(f, 2 * x[:, :, 1:] + 1, "out", cause, x, _filters([0], [2]), _ONE)
 
 
 @step("conv_on_device", "by hand: stride 2, pad 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,37 @@ def _(f):
             raise CheckFailed(f"{probes.hooks(model)} hooks are left on the model", "none", cause)
 
 
+@step("module_cost", "also after an image that the model cannot take: no hooks, the same mode")
+def _(f):
+    import torch.nn as nn
+
+    from cnnlab.checks import probes
+
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU())
+    cause = "try: ... finally: cleans up whatever happens."
+    with contextlib.suppress(RuntimeError):
+        f(model, (1, 5, 6))
+    if probes.hooks(model):
+        raise CheckFailed(f"{probes.hooks(model)} hooks are left on the model", "none", cause)
+    if not model.training:
+        raise CheckFailed("model.training is False afterwards", "train mode", cause)
+
+
+@step("module_cost", "in double precision: two layers that share their weight")
+def _(f):
+    import torch.nn as nn
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4)).double()
+    model[2].weight = model[1].weight
+    known = ({40: "the shared weight is counted twice."}, {16: "both layers work."})
+    causes = ("16 that both layers share, and 4 biases each.", "16 for each of the two.")
+    try:
+        _cost(f, model, (1, 2, 2), (24, 32), "two layers that share their weight", causes, known)
+    except RuntimeError as error:
+        cause = "the image of zeros has another dtype than the model's parameters."
+        raise CheckFailed(f"RuntimeError: {error}", "(24, 32)", cause) from error
+
+
 # -- ResidualBlock ---------------------------------------------------------------------------------
 
 
@@ -132,7 +164,15 @@ def _block(f: Any, *args: int) -> Any:
         names = ("weight", "bias", "running_mean", "running_var")
         shapes |= {f"{norm}.{name}": (F,) for name in names}
     cause = "3x3 convolutions without a bias; the second one sees what the first one makes."
-    tensors.shapes_are(block, shapes, cause)
+    what = f"ResidualBlock{args}"
+    if norms[-1] == "shortcut.1":
+        why = (
+            f"{what} changes the shape: its shortcut is an nn.Sequential of Conv2d and BatchNorm2d."
+        )
+    else:
+        why = f"{what} leaves the shape as it is: its shortcut is nn.Identity()."
+    known = {("missing", "shortcut.0.weight"): why, ("too many", "shortcut.0.weight"): why}
+    tensors.shapes_are(block, shapes, cause, known)
     return block
 
 

@@ -49,12 +49,12 @@ def number(came: Any, expected: float, what: str, cause: str, known=()) -> None:
     scalar(came, expected, what, cause, known)
 
 
-def no_graph(came: Any, what: str) -> None:
+def no_graph(came: Any, what: str, how: str = ".detach(), or .item().") -> None:
     if came.requires_grad:
         raise CheckFailed(
             f"{what} still holds on to its graph (requires_grad is True)",
             f"{what} without it",
-            "the graph keeps all that the forward pass computed in memory: .detach(), or .item().",
+            f"the graph keeps all that the forward pass computed in memory: {how}",
         )
 
 
@@ -82,8 +82,16 @@ def module(came: Any, what: str) -> Any:
     return came
 
 
-def shapes_are(model: Any, shapes: Mapping[str, tuple], cause: str) -> None:
-    """The names and shapes in a module's state_dict, without the counts of batches."""
+def shapes_are(
+    model: Any,
+    shapes: Mapping[str, tuple],
+    cause: str,
+    known: Mapping[tuple[str, str], str] | None = None,
+) -> None:
+    """The names and shapes in a module's state_dict, without the counts of batches.
+
+    ``known`` maps ("missing", how a name begins), or "too many", to what is usually behind it.
+    """
     came = {
         name: tuple(value.shape)
         for name, value in model.state_dict().items()
@@ -92,18 +100,33 @@ def shapes_are(model: Any, shapes: Mapping[str, tuple], cause: str) -> None:
     if set(came) != set(shapes):
         missing = sorted(set(shapes) - set(came))
         more = sorted(set(came) - set(shapes))
-        words = [f"no {', '.join(missing)}"] if missing else []
-        words += [f"{', '.join(more)}"] if more else []
-        why = (
-            "the names come from the attributes: self.conv = nn.Conv2d(...) makes conv.weight and "
-            "conv.bias. Layers in a plain list are not found, and do not learn."
+        differ = {"missing": missing, "too many": more}
+        words = [f"{word}: {', '.join(names)}" for word, names in differ.items() if names]
+        why = next(
+            (
+                why
+                for (word, begin), why in (known or {}).items()
+                if any(name.startswith(begin) for name in differ[word])
+            ),
+            _why_names_differ(missing, more),
         )
-        if any(name.endswith("bias") for name in more):
-            why = "bias=False makes a layer without a bias. And " + why
-        raise CheckFailed(f"the weights are: {'; '.join(words)}", ", ".join(shapes), why)
+        raise CheckFailed(f"of the weights, {'; '.join(words)}", ", ".join(shapes), why)
     for name, shape in shapes.items():
         if came[name] != shape:
             raise CheckFailed(f"{name} has shape {came[name]}", f"shape {shape}", cause)
+
+
+def _why_names_differ(missing: list[str], more: list[str]) -> str:
+    if not missing and all(name.endswith("bias") for name in more):
+        return "these layers have a bias, and should not: nn.Conv2d(..., bias=False)."
+    if not more and all(name.endswith("bias") for name in missing):
+        return "these layers have no bias, and should: leave out bias=False."
+    if not missing:
+        return "a layer that the description does not name, or one that is there twice."
+    return (
+        "the names come from the attributes: self.conv = nn.Conv2d(...) makes conv.weight and "
+        "conv.bias. Layers in a plain list are not found, and do not learn."
+    )
 
 
 def fill(model: Any, values: Mapping[str, Any]) -> Any:

@@ -102,6 +102,31 @@ def _padding_is_right(scores: Any) -> None:
     tensors.tensor(came, [[1, 3]], "scores", cause, inputs={"x[0, 0]": _WIDE[0, 0]})
 
 
+def _flattening_is_right(scores: Any) -> None:
+    """Two filters make two channels: they are laid out one after the other."""
+    params = {
+        "W1": [[[[1.0]]], [[[10.0]]]],
+        "b1": [0.0, 0],
+        "W2": [[1.0, 0], [0, 1], [0, 0], [0, 0]],
+        "b2": [0.0, 0],
+        "W3": [[1.0, 0], [0, 1]],
+        "b3": [0.0, 0],
+    }
+    cause = (
+        "the pooling gives 6 8 in the first channel and 60 80 in the second: flat, 6 8 60 80. "
+        "W2 takes the first two of them."
+    )
+    known = [([[6, 60]], "the numbers of a pixel side by side: the channels come before them.")]
+    tensors.tensor(
+        _attempt(scores, _WIDE, params, cause),
+        [[6, 8]],
+        "scores",
+        cause,
+        known=known,
+        inputs={"x[0, 0]": _WIDE[0, 0]},
+    )
+
+
 # -- bare tensors ----------------------------------------------------------------------------------
 
 
@@ -119,6 +144,11 @@ def _(f):
 @step("three_layer_convnet", "by hand: the padding of a filter of 3×3, on an image of 2×4")
 def _(f):
     _padding_is_right(_bare(f))
+
+
+@step("three_layer_convnet", "by hand: two filters, whose channels are flattened one by one")
+def _(f):
+    _flattening_is_right(_bare(f))
 
 
 @step("three_layer_convnet", "each image by itself, six that are not square")
@@ -147,17 +177,23 @@ def _(f):
     tensors.gradients_arrive(ask, own, cause)
 
 
-@step("three_layer_convnet", "float32 stays float32; x and params are left as they were")
+@step("three_layer_convnet", "float32 stays, float64 too; x and params are left as they were")
 def _(f):
-    import torch
-
     params, X, _ = _drawn()
-    x, params = torch.tensor(X, dtype=torch.float32), tensors.to_tensors(params, "float32")
-    with tensors.tensors_unchanged(x=x, **params):
-        scores = f(x, params)
-    tensors.numbers(scores, "scores")
-    tensors.dtype_is(scores, "float32", "scores")
+    for dtype in ("float32", "float64"):
+        given = tensors.to_tensors({"x": X, **params}, dtype)
+        with tensors.tensors_unchanged(**given):
+            scores = f(given["x"], {name: given[name] for name in params})
+        tensors.numbers(scores, "scores")
+        tensors.dtype_is(scores, dtype, "scores")
+        for name in params:
+            if given[name].requires_grad:
+                cause = "params belong to the caller, who decides whether they get gradients."
+                came = f"params['{name}'].requires_grad is True after the call"
+                raise CheckFailed(came, "False, as it was before", cause)
 
+
+_DETACH = "loss.detach() is the same number, outside of the graph."
 
 # -- autograd --------------------------------------------------------------------------------------
 
@@ -178,12 +214,13 @@ def _asked(f: Any, params: dict[str, Any], X: np.ndarray, y: np.ndarray) -> tupl
 def _(f):
     X = np.concatenate([_IMAGE, 0 * _IMAGE])
     loss, _ = _asked(f, tensors.to_tensors(_HAND), X, np.array([1, 1]))
+    tensors.numbers(loss, "loss", "a tensor without axes, not .item(): " + _DETACH)
     known = [
         (34.0, "that is the sum over the images: the loss is their mean."),
         (1.3132617, "the scores went through a softmax twice: F.cross_entropy takes one itself."),
     ]
     cause = "the losses of the two images are 15 and 19; their mean."
-    tensors.number(loss, 17.0, "loss", cause, known)
+    tensors.number(loss.detach(), 17.0, "loss", cause, known)
 
 
 @_autograd("numeric gradients: six images that are not square")
@@ -194,7 +231,7 @@ def _(f):
 
         def moved(numbers, name=name):
             changed = tensors.to_tensors({**params, name: numbers})
-            return float(_asked(f, changed, X, y)[0])
+            return float(_asked(f, changed, X, y)[0].detach())
 
         numeric = numeric_gradient(moved, value, np.array(1.0))
         tensors.tensor(
@@ -225,15 +262,12 @@ def _(f):
 
 @_autograd("loss and gradients are tensors that hold on to no graph")
 def _(f):
-    import torch
-
     params, X, y = _drawn()
     loss, grads = _asked(f, tensors.to_tensors(params), X, y)
-    if isinstance(loss, torch.Tensor):
-        tensors.no_graph(loss, "loss")
+    tensors.no_graph(loss, "loss", _DETACH)
     for name, gradient in grads.items():
         tensors.numbers(gradient, f"grads['{name}']", "no .numpy(): on a GPU it waits and copies.")
-        tensors.no_graph(gradient, f"grads['{name}']")
+        tensors.no_graph(gradient, f"grads['{name}']", ".detach().")
 
 
 @_autograd("params are left as they were: values, requires_grad, .grad")
@@ -330,6 +364,11 @@ def _(f):
     _padding_is_right(_moduled(f, _LAYERS))
 
 
+@step("TorchConvNet", "by hand: two filters, whose channels are flattened one by one")
+def _(f):
+    _flattening_is_right(_moduled(f, _LAYERS))
+
+
 @step("TorchConvNet", "gradients come back to all weights")
 def _(f):
     _graph(f, _LAYERS)
@@ -391,6 +430,8 @@ def _copied(f: Any, nested: bool = False) -> tuple[Any, dict[str, np.ndarray]]:
             f(params, model)
     except (ValueError, RuntimeError) as error:
         cause = "nn.Linear stores (outputs, inputs), params have (inputs, outputs): transpose."
+        if "in-place" in str(error) or "inplace" in str(error):
+            cause = "the graph has no place for it: overwrite the weights under torch.no_grad()."
         raise CheckFailed(f"{type(error).__name__}: {error}", "weights that fit", cause) from error
     state = model.state_dict()
     for name, right in _state(params, layers).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -168,17 +169,19 @@ def _(f):
             )
 
 
-@step("crop_and_flip", "the usual pad is 4; float32 stays; the inputs are left as they were")
+@step("crop_and_flip", "the usual pad is 4; the dtype stays; the inputs are left as they were")
 def _(f):
     import torch
 
-    x = torch.arange(24.0).reshape(2, 1, 3, 4)
     offsets, flip = torch.full((2, 2), 4), torch.tensor([False, False])
-    with tensors.tensors_unchanged(x=x, offsets=offsets, flip=flip):
-        out = f(x, offsets, flip)
-    cause = "pad=4: the window at (4, 4) is the image itself."
-    tensors.tensor(out, x.numpy(), "out for offsets (4, 4)", cause)
-    tensors.dtype_is(out, "float32", "out")
+    for dtype in ("float32", "float64", "uint8"):
+        x = torch.arange(24).reshape(2, 1, 3, 4).to(getattr(torch, dtype))
+        with tensors.tensors_unchanged(x=x, offsets=offsets, flip=flip):
+            out = f(x, offsets, flip)
+        cause = "pad=4: the window at (4, 4) is the image itself."
+        came = tensors.numbers(out, "out")
+        tensors.dtype_is(out, dtype, f"out, for x of dtype {dtype},", "the pixels are only moved.")
+        tensors.array(came.astype(float), x.numpy(), "out for offsets (4, 4)", cause)
 
 
 # -- train_epoch -----------------------------------------------------------------------------------
@@ -215,7 +218,7 @@ def _epoch(f: Any, model: Any, batches: Any, rate: float = 1.0) -> Any:
 
 
 def _weight(model: Any) -> float:
-    return float(model[-1].weight[0, 0])
+    return model[-1].weight[0, 0].item()
 
 
 @step("train_epoch", "by hand: one step, with one image; the loss before it is log(2)")
@@ -264,9 +267,14 @@ def _(f):
     model = _pixel_model(norm=True).eval()
     _epoch(f, model, _batches([1.0, 3.0]))
     came = float(model[1].running_mean[0])
-    if not model.training or abs(came - 0.2) > 1e-6:
+    if abs(came - 0.2) > 1e-6:
         cause = "call model.train() first: batch normalisation learns in train mode only."
         raise CheckFailed(f"its running average is {came:.3g} after an epoch", "0.2", cause)
+    if not model.training:
+        cause = (
+            "the model stays in train mode: no model.eval(), and no model.train(was), at the end."
+        )
+        raise CheckFailed("model.training is False after an epoch", "True", cause)
 
 
 @step("train_epoch", "batches on another device are moved; any iterable of them will do")
@@ -289,7 +297,12 @@ def _moves(ask: Any) -> None:
 def _answers(f: Any, model: Any, batches: Any) -> Any:
     import torch
 
-    return f(model, batches, torch.device("cpu"))
+    with torch.enable_grad():  # whatever f leaves behind, the next cells can learn
+        came = f(model, batches, torch.device("cpu"))
+        if not torch.is_grad_enabled():
+            cause = "with torch.no_grad(): ends by itself; torch.set_grad_enabled(False) does not."
+            raise CheckFailed("gradients stay switched off afterwards", "switched on", cause)
+    return came
 
 
 def _sign_model() -> Any:
@@ -328,6 +341,19 @@ def _(f):
             raise CheckFailed(
                 f"model.training is {model.training} afterwards", f"{mode} mode", cause
             )
+
+
+@step("evaluate", "in the mode that it came in, also after a batch that the model cannot take")
+def _(f):
+    import torch
+
+    model = _sign_model().train()
+    before, _ = _batches([1.0], [2.0])
+    with contextlib.suppress(RuntimeError):
+        _answers(f, model, [before, (torch.ones(1, 3, 1, 1), before[1])])
+    if not model.training:
+        cause = "try: ... finally: puts the mode back whatever happens."
+        raise CheckFailed("model.training is False afterwards", "train mode", cause)
 
 
 @step("evaluate", "no gradients are recorded")
