@@ -306,9 +306,42 @@ def forgets_slowly(w, dw, config=None):
     return REFERENCES["adam"](w, dw, {"beta2": 0.99, **(config or {})})
 
 
+def fills_in_no_default(question, name):
+    """Reads a setting that may be missing, as if it were always there."""
+
+    def reads(*args):
+        (args[-1] if isinstance(args[-1], dict) else {})[name]
+        return REFERENCES[question](*args)
+
+    return reads
+
+
+def expects_a_config(w, dw, config=None):
+    config["learning_rate"]
+    return REFERENCES["sgd"](w, dw, config)
+
+
+def forgets_the_axis(x, gamma, beta, bn_param):
+    mean = x.mean()
+    return x - mean[None, :, None, None], None
+
+
 @pytest.mark.parametrize(
     "question, wrong, words",
     [
+        *(
+            (question, fills_in_no_default(question, name), f".get('{name}', {default})")
+            for question, name, default in (
+                ("spatial_batchnorm_forward", "eps", "1e-5"),
+                ("spatial_batchnorm_forward", "running_mean", "np.zeros(C, dtype=x.dtype)"),
+                ("spatial_groupnorm_forward", "eps", "1e-5"),
+                ("dropout_forward", "seed", "None"),
+                ("sgd_momentum", "momentum", "0.9"),
+                ("adam", "beta2", "0.999"),
+            )
+        ),
+        ("sgd", expects_a_config, "config = dict(config or {})"),
+        ("spatial_batchnorm_forward", forgets_the_axis, "axis=(0, 2, 3)"),
         *(
             (q, scales_dout_in_place(q), "dout was changed")
             for q in ("spatial_batchnorm_backward", "spatial_groupnorm_backward")
