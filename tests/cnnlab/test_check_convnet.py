@@ -306,9 +306,71 @@ def forgets_slowly(w, dw, config=None):
     return REFERENCES["adam"](w, dw, {"beta2": 0.99, **(config or {})})
 
 
+def fills_in_no_default(question, name):
+    """Reads a setting that may be missing, as if it were always there."""
+
+    def reads(*args):
+        (args[-1] if isinstance(args[-1], dict) else {})[name]
+        return REFERENCES[question](*args)
+
+    return reads
+
+
+def expects_a_config(w, dw, config=None):
+    config["learning_rate"]
+    return REFERENCES["sgd"](w, dw, config)
+
+
+def written_as(correct=lambda beta, t: 1 - beta**t, share="beta2", corrects="beta2", begin=0):
+    """Adam, with one of its lines written in another way."""
+
+    def adam(w, dw, config=None):
+        config = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8} | (
+            config or {}
+        )
+        t = config.get("t", begin) + 1
+        m = config.get("m", 0 * w) * config["beta1"] + (1 - config["beta1"]) * dw
+        v = config.get("v", 0 * w) * config["beta2"] + (1 - config[share]) * dw**2
+        root = np.sqrt(v / correct(config[corrects], t)) + config["epsilon"]
+        next_w = w - config["learning_rate"] * m / correct(config["beta1"], t) / root
+        return next_w, {**config, "m": m, "v": v, "t": t}
+
+    return adam
+
+
+def cuts_groups_in_another_order(x, gamma, beta, G, gn_param):
+    groups = x.reshape(len(x), -1, G).transpose(0, 2, 1)
+    mean, var = groups.mean(axis=2, keepdims=True), groups.var(axis=2, keepdims=True)
+    normal = (groups - mean) / np.sqrt(var + gn_param.get("eps", 1e-5))
+    return normal.reshape(x.shape) * gamma + beta, None
+
+
+def forgets_the_axis(x, gamma, beta, bn_param):
+    mean = x.mean()
+    return x - mean[None, :, None, None], None
+
+
 @pytest.mark.parametrize(
     "question, wrong, words",
     [
+        *(
+            (question, fills_in_no_default(question, name), f".get('{name}', {default})")
+            for question, name, default in (
+                ("spatial_batchnorm_forward", "eps", "1e-5"),
+                ("spatial_batchnorm_forward", "running_mean", "np.zeros(C, dtype=x.dtype)"),
+                ("spatial_groupnorm_forward", "eps", "1e-5"),
+                ("dropout_forward", "seed", "None"),
+                ("sgd_momentum", "momentum", "0.9"),
+                ("adam", "beta2", "0.999"),
+            )
+        ),
+        ("adam", written_as(correct=lambda beta, t: 1 - beta * t), "beta ** t is a power"),
+        ("adam", written_as(share="beta1"), "v has beta2 in both places"),
+        ("adam", written_as(corrects="beta1"), "corrected with beta1"),
+        ("adam", written_as(begin=1), "t was 2 in the first step"),
+        ("spatial_groupnorm_forward", cuts_groups_in_another_order, "sizes of the reshape"),
+        ("sgd", expects_a_config, "config = dict(config or {})"),
+        ("spatial_batchnorm_forward", forgets_the_axis, "axis=(0, 2, 3)"),
         *(
             (q, scales_dout_in_place(q), "dout was changed")
             for q in ("spatial_batchnorm_backward", "spatial_groupnorm_backward")

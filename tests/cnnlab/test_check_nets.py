@@ -1,5 +1,6 @@
 """The visible checks of the nets: references pass, typical mistakes are explained."""
 
+import copy
 import shutil
 
 import numpy as np
@@ -275,6 +276,12 @@ def pops_its_caches(self, dout, caches, guided=False):
     return result
 
 
+def pairs_from_the_end(self, dout, caches, guided=False):
+    net = copy.copy(self)
+    net.steps = self.steps[len(self.steps) - len(caches) :]
+    return ConvNet.backward(net, dout, caches, guided)
+
+
 def writes_into_dout(self, dout, caches, guided=False):
     result = ConvNet.backward(self, dout, caches, guided)
     dout[dout < 0] = 0
@@ -292,6 +299,7 @@ def writes_into_dout(self, dout, caches, guided=False):
         (keeps_its_first_weights(ConvNet, "forward"), "read self.params anew"),
         (made(seeds_each_layer), "dropout2 dropped what dropout1 did"),
         (convnet(backward=pops_its_caches), "without pop"),
+        (convnet(backward=pairs_from_the_end), "pair first, then reverse"),
         (convnet(backward=writes_into_dout), "dout was changed"),
     ],
 )

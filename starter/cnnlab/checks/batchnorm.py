@@ -79,7 +79,7 @@ def _(f):
 @step("spatial_batchnorm_forward", "two channels: each by itself, with its own gamma and beta")
 def _(f):
     x = np.array([[[[1.0, 3]], [[10, 30]]]])
-    cause = f"normalised, both channels are −1 and 1; then times gamma, plus beta. {_AXES}"
+    cause = f"normalised, both channels are −1 and 1; then times gamma, plus beta: {_AXES}"
     array(
         _out(f, x, np.array([2.0, 5]), np.array([100.0, 0]), {"mode": "train", "eps": 0.0}),
         [[[[98, 102]], [[-5, 5]]]],

@@ -29,6 +29,22 @@ _REMOVED_FROM_NUMPY = {
     "sometrue": "np.any",
 }
 
+# What a question's dict may leave out, and the default that its docstring gives.
+_RATE = {"learning_rate": "1e-2"}
+_AVERAGES = {name: "np.zeros(C, dtype=x.dtype)" for name in ("running_mean", "running_var")}
+_DEFAULTS = {
+    "dropout_forward": {"seed": "None"},
+    "spatial_batchnorm_forward": {"eps": "1e-5", "momentum": "0.9", **_AVERAGES},
+    "spatial_groupnorm_forward": {"eps": "1e-5"},
+    "sgd": _RATE,
+    "sgd_momentum": {**_RATE, "momentum": "0.9", "velocity": "np.zeros_like(w)"},
+    "rmsprop": {**_RATE, "decay_rate": "0.99", "epsilon": "1e-8", "cache": "np.zeros_like(w)"},
+    "adam": {
+        **{"learning_rate": "1e-3", "beta1": "0.9", "beta2": "0.999", "epsilon": "1e-8"},
+        **{"m": "np.zeros_like(w)", "v": "np.zeros_like(w)", "t": "0"},
+    },
+}
+
 
 def check(f: Callable) -> None:
     """Run the visible check of the question that f answers, and show how it went.
@@ -128,6 +144,9 @@ def _own_frames(f: Callable, error: Exception) -> list[traceback.FrameSummary]:
 
 
 def _usual_cause(error: Exception) -> str:
+    """What mostly lies behind such an error; "" if nothing does."""
+    calls = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    defaults = next((_DEFAULTS[name] for name in reversed(calls) if name in _DEFAULTS), {})
     text = str(error)
     if isinstance(error, AttributeError) and "numpy" in text:
         for old, new in _REMOVED_FROM_NUMPY.items():
@@ -145,6 +164,11 @@ def _usual_cause(error: Exception) -> str:
         return "the right side is an array, not one number: b[f]? a sum over all axes?"
     if isinstance(error, TypeError) and "integer" in text and ("float" in text or "got '" in text):
         return "/ gives a float even when it divides evenly; sizes and indices need //."
+    if isinstance(error, KeyError) and error.args[0] in defaults:
+        name = error.args[0]
+        return f"{text} may be missing. Fill in its default: .get({text}, {defaults[name]})."
+    if isinstance(error, TypeError) and "NoneType" in text and "learning_rate" in defaults:
+        return "config is None when none is given: begin with config = dict(config or {})."
     if isinstance(error, KeyError):
         return (
             f"the dict has no {text}: misspelt, taken out by pop, or the other dict "
@@ -153,6 +177,11 @@ def _usual_cause(error: Exception) -> str:
     if isinstance(error, ZeroDivisionError) or "range() arg 3 must not be zero" in text:
         return (
             "a number that // rounded down to 0, images at a time perhaps. At least one: max(1, …)."
+        )
+    if isinstance(error, ValueError) and "to unpack" in text and "backward" in calls[:-1]:
+        return (
+            "a cache that belongs to another step. caches may hold the first steps only: pair "
+            "first, then reverse: reversed(list(zip(self.steps, caches)))."
         )
     if isinstance(error, ValueError) and "values to unpack" in text:
         return (
@@ -171,6 +200,11 @@ def _usual_cause(error: Exception) -> str:
         )
     if isinstance(error, ValueError) and ("broadcast" in text or "shape" in text):
         return "two arrays of different shapes; print both shapes just before this line."
+    if isinstance(error, IndexError) and "to scalar" in text:
+        return (
+            "one number where an array was expected: a mean or a sum without an axis takes all "
+            "numbers together. For one of each channel: axis=(0, 2, 3)."
+        )
     if isinstance(error, IndexError):
         return "a loop that runs too far, or height and width exchanged."
     return ""

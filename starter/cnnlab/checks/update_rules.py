@@ -225,6 +225,18 @@ def _(f):
             ([1 - 2 / 5, 1 + 4 / 9], "m is not corrected: m / (1 − beta1 ** t)."),
             (_ONES - _PULL / np.sqrt([17, 65]), "epsilon is inside the root: add it after."),
             (_ONES - _PULL / np.array([17, 65]), "the root is missing: sqrt(v_hat)."),
+            (
+                _ONES - _PULL / (np.sqrt([8, 32]) + 1),
+                "v is corrected with beta1: v / (1 − beta2 ** t).",
+            ),
+            (
+                _ONES - _PULL / (np.sqrt([32, 128]) + 1),
+                "beta1 in the mean of the squares: v has beta2 in both places.",
+            ),
+            (
+                _ONES - _PULL / 1.5 / (np.sqrt(np.array([64, 256]) / 7) + 1),
+                "t was 2 in the first step: it begins with 0, and is raised to 1.",
+            ),
             ([1.8, 1 - 8 / 9], "the step goes up the gradient: subtract."),
             ([0, 2], "epsilon is missing."),
         ],
@@ -237,6 +249,13 @@ def _(f):
 def _(f):
     next_w, _ = _step(f, _ONES, [0, 8], _middle())
     m_hat, v_hat = np.array([4, 8]) / 3, np.array([48, 448]) / 7
+    if isinstance(next_w, np.ndarray) and not np.isfinite(next_w.astype(float)).all():
+        raise CheckFailed(
+            "next_w is not finite",
+            "next_w = [0.6315, 0.7037]",
+            "beta ** t is a power. With 1 − beta * t the root is of a negative number, or the "
+            "division by 0.",
+        )
     first = _ONES - np.array([2, 4]) / (np.sqrt([12, 112]) + 1)
     array(
         next_w,
