@@ -134,6 +134,11 @@ def double_precision(self, X, y=None):
     return result
 
 
+def knows_one_size(self, *args, **options):
+    ThreeLayerConvNet.__init__(self, *args, **options)
+    self.params["W2"] = np.zeros((3 * 16 * 16, self.params["W2"].shape[1]))
+
+
 def normalises_its_input(self, X, y=None):
     result = ThreeLayerConvNet.loss(self, X, y)
     X -= X.mean()
@@ -179,6 +184,7 @@ def writes_down_the_loss(self, X, y=None):
         (scaled(1e-3), "1e-3 always"),
         (scaled(1e-3, np.random.rand), "np.random.rand"),
         (three(__init__=random_biases), "params['b2'] is not 0"),
+        (three(__init__=knows_one_size), "(H // 2) · (W // 2)"),
         (three(loss=double_precision), "float64"),
         (three(loss=normalises_its_input), "X was changed"),
         (three(loss=no_biases), "without b1, b2, b3"),
@@ -265,6 +271,18 @@ def keeps_dicts_in_closures(net, options):
             net.steps[i] = (name, closed, backward, names, settings)
 
 
+def shares_one_dict(net, options):
+    for i in range(1, len(net.bn_params)):
+        net.bn_params[i] = net.bn_params[0]
+
+
+_OF_ALL_NETS = [{}, {}]
+
+
+def shares_its_dicts_with_other_nets(net, options):
+    net.bn_params[:] = _OF_ALL_NETS[: len(net.bn_params)]
+
+
 def calls_its_dtype(self, X, mode="test"):
     return ConvNet.forward(self, self.dtype(X), mode)
 
@@ -295,6 +313,8 @@ def writes_into_dout(self, dout, caches, guided=False):
         (made(takes_seed_0_for_none), "0 is a seed"),
         (made(draws_anew_in_each_layer), "anew for each layer"),
         (made(keeps_dicts_in_closures), "in a lambda or an inner function"),
+        (made(shares_one_dict), "share one dict"),
+        (made(shares_its_dicts_with_other_nets), "share one dict"),
         (convnet(forward=calls_its_dtype), "not self.dtype(X)"),
         (keeps_its_first_weights(ConvNet, "forward"), "read self.params anew"),
         (made(seeds_each_layer), "dropout2 dropped what dropout1 did"),

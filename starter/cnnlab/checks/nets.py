@@ -276,7 +276,10 @@ def _(f):
         (5, 18): "an affine layer's weights are (inputs, outputs).",
         (4, 5): "an affine layer's weights are (inputs, outputs).",
     }
-    cause = "conv: (filters, C, size, size); affine: (inputs, outputs)."
+    cause = (
+        "conv: (filters, C, size, size); affine: (inputs, outputs). The first affine layer's "
+        "inputs are num_filters · (H // 2) · (W // 2), whatever H and W are."
+    )
     shapes_are(params_of(_small(f)), shapes, known, cause)
 
 
@@ -414,6 +417,18 @@ def _net(f, layers=None, shape=(2, 4, 8), **options) -> Any:
     return f(layers, shape, 5, **{"dtype": np.float64, "seed": 1, **options})
 
 
+def _shares_no_settings(f) -> None:
+    """Each batch normalisation of each net has a dict of its own."""
+    dicts = [d for net in [_net(f, _NORMED, batchnorm=True) for _ in "ab"] for d in net.bn_params]
+    if len({id(d) for d in dicts}) != len(dicts):
+        cause = (
+            "make each dict anew in __init__, one for each layer; and the list in self.bn_params, "
+            "which must not be the class's or a global one."
+        )
+        came = "several layers, or two nets, share one dict of bn_params"
+        raise CheckFailed(came, "a dict for each layer of each net", cause)
+
+
 def _shaken(f, layers=None, **options):
     """A net with biases, gammas and betas of its own, and six images."""
     net, rng = _net(f, layers, **options), np.random.default_rng(6)
@@ -460,6 +475,7 @@ def _(f):
     if not isinstance(getattr(net, "bn_params", None), list | tuple) or len(net.bn_params) != 2:
         cause = "a dict for each batch normalisation, made once, in __init__."
         raise CheckFailed(f"bn_params is {getattr(net, 'bn_params', None)!r:.60}", "2 dicts", cause)
+    _shares_no_settings(f)
 
 
 @_convnet("first values: He's standard deviation, sqrt(2 / inputs)")
