@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from made_up_assignment import MadeUp, marks, notebook_of, written
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from witness import until
 
@@ -22,7 +23,7 @@ from autograder.errors import BadSource, GraderError, NoTorch
 from autograder.kernel import Kernel
 from autograder.layers import Layers, carried
 from autograder.limits import Limits
-from autograder.questions import PROJECT, Assignment
+from autograder.questions import PROJECT
 from autograder.release import to_text
 from autograder.runner import grade
 from autograder.sandbox import remove_leftovers
@@ -106,43 +107,13 @@ class TestScale:
 '''
 
 
-class Later(Assignment):
-    """An assignment in a folder of its own."""
-
-    folder = Path()
-
-    release = property(lambda self: self.folder / "release.ipynb")
-    hidden_tests = property(lambda self: self.folder / "test_later.py")
-    misconceptions = property(lambda self: self.folder / "none.py")
-
-    def references(self):
-        return {}
-
-
-def marks(grade_id, **settings):
-    plain = {"grade": False, "solution": False, "locked": False, "points": 0, "schema_version": 3}
-    return {"nbgrader": {"grade_id": grade_id, **plain, **settings}}
-
-
 def notebook(answers, imports=IMPORTS, extra=()):
-    cells = [new_code_cell(imports), *(new_code_cell(source) for source in extra)]
-    for question in ANSWERS:
-        stub = f"def {question}(*args):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
-        answer = new_code_cell(answers.get(question, stub), metadata=marks(question, solution=True))
-        tests = marks(f"{question}-tests", grade=True, locked=True, points=1)
-        cells += [answer, new_code_cell(f"check({question})", metadata=tests)]
-    for number, cell in enumerate(cells):
-        cell.id = f"cell-{number}"
-    return new_notebook(cells=cells)
+    return notebook_of(ANSWERS, answers, [imports, *extra], lambda name: 1)
 
 
 @pytest.fixture
 def later(tmp_path):
-    assignment = Later("9_later", "later")
-    object.__setattr__(assignment, "folder", tmp_path)
-    assignment.hidden_tests.write_text(HIDDEN)
-    assignment.release.write_text(to_text(notebook({})))
-    return assignment
+    return written(tmp_path, "later", HIDDEN, notebook({}))
 
 
 @pytest.fixture
@@ -746,7 +717,7 @@ def test_the_doctor_says_what_torch_is_for(later, monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", none)
-    found = {"9_later": later, "8_other": Later("8_other", "other")}
+    found = {"9_later": later, "8_other": MadeUp("8_other", "other")}
     monkeypatch.setattr(doctor, "find_assignments", lambda: found)
     finding = doctor._torch()
     assert finding.state == "bad" and "Grading 9_later needs it" in finding.words

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from made_up_assignment import notebook_of, written
 from nbgrader.utils import determine_grade
 
 from autograder import devices, doctor
@@ -15,7 +15,7 @@ from autograder.errors import BadLimit, BadSource, NoDevice, NoPackages
 from autograder.feedback import class_page, question_html, question_text, student_page
 from autograder.kernel import Kernel
 from autograder.limits import OURS, WITHOUT, Limits
-from autograder.questions import Assignment, Question, find_assignments, read_markers, read_uses
+from autograder.questions import Question, find_assignments, read_markers, read_uses
 from autograder.release import to_text
 from autograder.results import Report
 from autograder.runner import grade
@@ -71,43 +71,12 @@ def add_kernel(x, y, out):
 }
 
 
-class MadeUp(Assignment):
-    """An assignment in a folder of its own."""
-
-    folder = Path()
-
-    release = property(lambda self: self.folder / "release.ipynb")
-    hidden_tests = property(lambda self: self.folder / "test_made_up.py")
-    misconceptions = property(lambda self: self.folder / "none.py")
-
-    def references(self):
-        return {}
-
-
-def marks(grade_id, **settings):
-    plain = {"grade": False, "solution": False, "locked": False, "points": 0, "schema_version": 3}
-    return {"nbgrader": {"grade_id": grade_id, **plain, **settings}}
-
-
 def notebook(answers, imports=IMPORTS):
-    cells = [new_code_cell(imports)]
-    for question in ANSWERS:
-        stub = f"def {question}(*args):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
-        answer = new_code_cell(answers.get(question, stub), metadata=marks(question, solution=True))
-        points = 0 if question == "on_device" else 4
-        tests = marks(f"{question}-tests", grade=True, locked=True, points=points)
-        cells += [answer, new_code_cell(f"check({question})", metadata=tests)]
-    for number, cell in enumerate(cells):
-        cell.id = f"cell-{number}"
-    return new_notebook(cells=cells)
+    return notebook_of(ANSWERS, answers, [imports], lambda name: 0 if name == "on_device" else 4)
 
 
 def write(folder, hidden=HIDDEN):
-    made_up = MadeUp("9_made_up", "made_up")
-    object.__setattr__(made_up, "folder", folder)
-    made_up.hidden_tests.write_text(hidden)
-    made_up.release.write_text(to_text(notebook({})))
-    return made_up
+    return written(folder, "made_up", hidden, notebook({}))
 
 
 @pytest.fixture
