@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
-from witness import below, processes, until, workers
+from witness import alive, below, processes, until, workers
 
 from autograder import demo
 
@@ -96,7 +96,7 @@ def test_a_request_to_stop_is_clean_and_the_next_run_goes_on(course, truth, numb
     assert run.returncode == 128 + number, said
     assert "Stopped. What was graded is remembered" in words(said[1])
     assert "Traceback" not in said[1]
-    until(lambda: not [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()], 10)
+    until(lambda: not alive(started), 10)
     kept = remembered(course)
     again = grade(course)
     assert again.returncode == 0, again.stderr

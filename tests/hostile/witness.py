@@ -12,7 +12,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,6 +102,7 @@ class Process:
     pid: int
     parent: int
     name: str
+    state: str  # as in /proc/PID/stat: R runs, S sleeps, Z has ended and was not waited for yet
     memory: int  # bytes that it holds
 
 
@@ -115,8 +116,16 @@ def processes() -> dict[int, Process]:
             text = Path("/proc", entry, "stat").read_text()
             name = text[text.index("(") + 1 : text.rindex(")")]
             fields = text[text.rindex(")") + 2 :].split()
-            found[int(entry)] = Process(int(entry), int(fields[1]), name, int(fields[21]) * page)
+            found[int(entry)] = Process(
+                int(entry), int(fields[1]), name, fields[0], int(fields[21]) * page
+            )
     return found
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Which of them have not ended."""
+    table = processes()
+    return [pid for pid in pids if pid in table and table[pid].state != "Z"]
 
 
 def below(pid: int, table: dict[int, Process]) -> set[int]:
@@ -159,8 +168,24 @@ class Ran:
 
 def run_watched(command: list, cwd: Path, environment: dict[str, str], seconds: float) -> Ran:
     """Run the command to its end, and watch all that it starts."""
-    # what loses its parent becomes a child of this process, so that nothing can slip away
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with adopting_orphans():
+        return _watch(command, cwd, environment, seconds)
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """What loses its parent becomes a child of this process, so that nothing can slip away. Only
+    for as long as somebody looks after them: an orphan that has ended stays until it is waited for.
+    """
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _watch(command: list, cwd: Path, environment: dict[str, str], seconds: float) -> Ran:
     before = below(os.getpid(), processes())
     start = time.monotonic()
     out, err = cwd / "stdout.txt", cwd / "stderr.txt"
@@ -231,4 +256,5 @@ def _survivors(before: set[int], patience: float = 10) -> list[str]:
     for pid in left:
         with contextlib.suppress(OSError):
             os.kill(pid, 9)
+            os.waitpid(pid, 0)
     return [f"{table[p].name} ({p})" for p in sorted(left)]
