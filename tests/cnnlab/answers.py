@@ -2,6 +2,7 @@
 
 import itertools
 import linecache
+import re
 import time
 
 import numpy as np
@@ -58,6 +59,14 @@ class Answers:
         text = self.message(question, lambda *args, **options: nonsense)
         assert "your code raised" not in text
         assert "expected:" in text
+
+
+def assert_explained(question: str, text: str, words: str = "") -> None:
+    """``text``, what a check says of a typical mistake, tells what it is, in these words."""
+    assert text.startswith(f"{question}: ")
+    assert "expected:" in text or "your code raised" in text
+    # what comes before that is the step's name
+    assert words in re.split("came:|your code raised", text, maxsplit=1)[1]
 
 
 def assert_plain_names(questions) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from answers import NONSENSE, Answers, assert_plain_names
+from answers import NONSENSE, Answers, assert_explained, assert_plain_names
 
 from autograder.diagnose import MISCONCEPTIONS
 from cnnlab.checks import check
@@ -143,9 +143,7 @@ NAMED = {
 @pytest.mark.parametrize("question, name", [(q, n) for q in REFERENCES for n in MISCONCEPTIONS[q]])
 def test_a_typical_mistake_is_explained(question, name):
     text = message(question, MISCONCEPTIONS[question][name])
-    assert text.startswith(f"{question}: ")
-    assert ("came:" in text and "expected:" in text) or "your code raised" in text
-    assert NAMED[name] in text
+    assert_explained(question, text, NAMED[name])
 
 
 def test_the_names_here_are_those_of_typical_mistakes():

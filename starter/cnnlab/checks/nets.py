@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnlab.architectures import avg_pool, conv, fc, max_pool
+from cnnlab.checks import hand_worked
 from cnnlab.checks.expect import (
     array,
     gradient,
@@ -222,32 +223,23 @@ def _three(name: str):
 
 def _small(f, reg: float = 0.0, dtype=np.float64, **options) -> Any:
     """Two channels of 4x6, three filters of 3x3, a hidden layer of 5, 4 classes."""
-    sizes = {"input_dim": (2, 4, 6), "num_filters": 3, "filter_size": 3, "hidden_dim": 5}
-    return f(**{**sizes, "num_classes": 4, "reg": reg, "dtype": dtype, **options})
+    return f(**{**hand_worked.SMALL, "num_classes": 4, "reg": reg, "dtype": dtype, **options})
 
 
 def _drawn(f, reg: float = 0.0, dtype=np.float64):
     """That net with weights of a sensible size, and six images."""
-    net, rng = _small(f, reg, dtype), np.random.default_rng(6)
-    for name, w in params_of(net).items():
-        net.params[name] = (rng.standard_normal(w.shape) / 2).astype(dtype)
-    return net, rng.standard_normal((6, 2, 4, 6)), np.arange(6) % 4
-
-
-_HAND = {
-    "W1": np.array([[[[2.0]]]]),
-    "b1": np.array([-1.0]),
-    "W2": np.array([[1.0, -1]]),
-    "b2": np.array([0.0, 1]),
-    "W3": np.array([[1.0, 2], [3, 4]]),
-    "b3": np.array([0.0, -20]),
-}
+    net = _small(f, reg, dtype)
+    shapes = {name: w.shape for name, w in params_of(net).items()}
+    params, X, y = hand_worked.drawn(shapes)
+    for name, w in params.items():
+        net.params[name] = w.astype(dtype)
+    return net, X, y
 
 
 def _by_hand(f, reg: float = 0.0, given: bool = True) -> Any:
     """A grey image of 2x2, one filter of 1x1, two hidden numbers, two classes."""
     net = f((1, 2, 2), 1, 1, 2, 2, weight_scale=1.0, reg=reg, dtype=np.float64)
-    names_are(params_of(net), list(_HAND), "params")
+    names_are(params_of(net), list(hand_worked.PARAMS), "params")
     return _given(net) if given else net
 
 
@@ -257,18 +249,12 @@ def _if_numbers(scores: Any, cause: str) -> list[tuple]:
 
 
 def _given(net: Any) -> Any:
-    net.params = {name: w.copy() for name, w in _HAND.items()}
+    net.params = {name: w.copy() for name, w in hand_worked.PARAMS.items()}
     return net
-
-
-_IMAGE = np.array([[[[1.0, 2], [3, 0]]]])
 
 
 @_three("params: names and shapes, for images of 2 × 4 × 6")
 def _(f):
-    shapes = {
-        "W1": (3, 2, 3, 3), "b1": (3,), "W2": (18, 5), "b2": (5,), "W3": (5, 4), "b3": (4,),
-    }  # fmt: skip
     known = {
         (72, 5): "the 2x2 pooling halves the height and the width before the affine layer.",
         (6, 5): "without padding the convolution's output is smaller; here it keeps the size.",
@@ -280,7 +266,7 @@ def _(f):
         "conv: (filters, C, size, size); affine: (inputs, outputs). The first affine layer's "
         "inputs are num_filters · (H // 2) · (W // 2), whatever H and W are."
     )
-    shapes_are(params_of(_small(f)), shapes, known, cause)
+    shapes_are(params_of(_small(f)), hand_worked.SHAPES, known, cause)
 
 
 @_three("first values: random weights of size weight_scale, biases 0")
@@ -299,43 +285,22 @@ def _(f):
 @_three("by hand: a filter of 1×1 with weight 2 and bias −1, one image of 2×2")
 def _(f):
     net = _by_hand(f, given=False)
-    before = net.loss(_IMAGE.copy())
-    array(
-        _given(net).loss(_IMAGE.copy()),
-        [[5, -10]],
-        "scores",
-        "2x − 1, the largest is 5; times (1, −1), plus (0, 1): (5, −4); ReLU: (5, 0); times W3: "
-        "(5, 10); plus b3.",
-        known=[
-            ([[5, 0]], "the scores are cut off at 0: the last layer has no ReLU."),
-            ([[-7, -26]], "the ReLU between the two affine layers is missing."),
-            ([[2.25, -15.5]], "that is average pooling."),
-            ([[5, 10]], "b3 is missing."),
-            ([[1, 0]], "these are the softmax's shares. Without y return the scores themselves."),
-            *_if_numbers(before, _OLD_WEIGHTS),
-        ],
-        shape_cause="scores has a row for each image, a column for each class.",
-        inputs={"X[0, 0]": _IMAGE[0, 0]},
-    )
+    before = net.loss(hand_worked.IMAGE.copy())
+    known = _if_numbers(before, _OLD_WEIGHTS)
+    hand_worked.image_scores(array, _given(net).loss(hand_worked.IMAGE.copy()), known)
 
 
 @_three("by hand: an image of zeros")
 def _(f):
-    array(
-        _by_hand(f).loss(0 * _IMAGE),
-        [[3, -16]],
-        "scores",
-        "the convolution gives −1 everywhere, the ReLU 0. What is left comes from b2 and b3.",
-        known=[([[6, -12]], "the ReLU after the convolution is missing.")],
-    )
+    hand_worked.dark_scores(array, _by_hand(f).loss(0 * hand_worked.IMAGE))
 
 
 @_three("by hand: the loss, and the penalty for reg = 0.5")
 def _(f):
-    loss, _ = loss_and_grads(_by_hand(f), _IMAGE.copy(), np.array([1]))
+    loss, _ = loss_and_grads(_by_hand(f), hand_worked.IMAGE.copy(), np.array([1]))
     cause = "softmax_loss of the scores (5, −10), where class 1 is right."
     scalar(loss, 15.0, "loss", cause)
-    loss, _ = loss_and_grads(_by_hand(f, 0.5), _IMAGE.copy(), np.array([1]))
+    loss, _ = loss_and_grads(_by_hand(f, 0.5), hand_worked.IMAGE.copy(), np.array([1]))
     known = [
         (15.0, "the penalty is missing."),
         (33.0, "twice the penalty: it is reg / 2 times the sum of squares."),
@@ -565,12 +530,12 @@ def _names_are(net: Any, expected: list[str]) -> None:
 @_convnet("by hand: a filter of 1×1 with weight 2 and bias −1, average pooling, an FC")
 def _(f):
     net = f([conv(1, 1), avg_pool(2), fc(2)], (1, 2, 2), 2, dtype=np.float64)
-    names_are(params_of(net), list(_HAND), "params")
-    before = net.loss(_IMAGE.copy())
+    names_are(params_of(net), list(hand_worked.PARAMS), "params")
+    before = net.loss(hand_worked.IMAGE.copy())
     _given(net)
     for image, right, cause, known in (
         (
-            _IMAGE,
+            hand_worked.IMAGE,
             [[2.25, -15.5]],
             "2x − 1; ReLU: (1, 3, 5, 0); the mean is 2.25; times (1, −1), plus (0, 1): "
             "(2.25, −1.25); ReLU: (2.25, 0); times W3, plus b3.",
@@ -583,10 +548,10 @@ def _(f):
             ],
         ),
         (
-            0 * _IMAGE,
+            0 * hand_worked.IMAGE,
             [[3, -16]],
             "the convolution gives −1 everywhere, the ReLU 0; what is left comes from the biases.",
-            [([[6, -12]], "the ReLU after the convolution is missing.")],
+            [hand_worked.NO_RELU_AFTER_CONV],
         ),
     ):
         inputs = {"X[0, 0]": image[0, 0]}

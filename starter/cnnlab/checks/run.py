@@ -120,7 +120,7 @@ def _raised(f: Callable, error: Exception) -> CheckFailed:
     lines = ["your code raised an exception:"]
     for frame in _own_frames(f, error)[-3:]:
         lines.append(f"    line {frame.lineno} of {frame.name}:  {frame.line}")
-    lines.append(f"    {type(error).__name__}: {error}")
+    lines.append(f"    {type(error).__name__}: {error}".removesuffix(": "))
     return CheckFailed("\n".join(lines), cause=_usual_cause(error))
 
 
@@ -164,12 +164,12 @@ def _usual_cause(error: Exception) -> str:
         return "the right side is an array, not one number: b[f]? a sum over all axes?"
     if isinstance(error, TypeError) and "integer" in text and ("float" in text or "got '" in text):
         return "/ gives a float even when it divides evenly; sizes and indices need //."
-    if isinstance(error, KeyError) and error.args[0] in defaults:
-        name = error.args[0]
-        return f"{text} may be missing. Fill in its default: .get({text}, {defaults[name]})."
+    key = error.args[0] if isinstance(error, KeyError) and error.args else None
+    if isinstance(key, str) and key in defaults:
+        return f"{text} may be missing. Fill in its default: .get({text}, {defaults[key]})."
     if isinstance(error, TypeError) and "NoneType" in text and "learning_rate" in defaults:
         return "config is None when none is given: begin with config = dict(config or {})."
-    if isinstance(error, KeyError):
+    if key is not None:
         return (
             f"the dict has no {text}: misspelt, taken out by pop, or the other dict "
             "(a convolution's has stride and pad; a pooling's pool_height, pool_width and stride)."

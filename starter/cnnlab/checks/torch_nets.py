@@ -8,22 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnlab.checks import tensors
+from cnnlab.checks import hand_worked, tensors
 from cnnlab.checks.expect import array, parts, unchanged, value_error
 from cnnlab.checks.nets import names_are, net_step, weights_are
 from cnnlab.checks.steps import CheckFailed, step
 from cnnlab.gradient_check import numeric_gradient
 
-# A grey image of 2x2, one filter of 1x1, two hidden numbers, two classes.
-_HAND = {
-    "W1": [[[[2.0]]]],
-    "b1": [-1.0],
-    "W2": [[1.0, -1]],
-    "b2": [0.0, 1],
-    "W3": [[1.0, 2], [3, 4]],
-    "b3": [0.0, -20],
-}
-_IMAGE = np.array([[[[1.0, 2], [3, 0]]]])
 # A filter of 3x3 that moves an image down and to the right by one; the rest hands it through.
 _MOVES = {
     "W1": [[[[1.0, 0, 0], [0, 0, 0], [0, 0, 0]]]],
@@ -34,16 +24,11 @@ _MOVES = {
     "b3": [0.0, 0],
 }
 _WIDE = np.array([[[[1.0, 2, 3, 4], [5, 6, 7, 8]]]])
-_SMALL = {"input_dim": (2, 4, 6), "num_filters": 3, "filter_size": 3, "hidden_dim": 5}
-_SHAPES = {"W1": (3, 2, 3, 3), "b1": (3,), "W2": (18, 5), "b2": (5,), "W3": (5, 4), "b3": (4,)}
 _LAYERS = ("conv", "fc1", "fc2")
 
 
 def _drawn() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Weights of a sensible size, six images of 2 x 4 x 6, and their classes."""
-    rng = np.random.default_rng(6)
-    params = {name: rng.standard_normal(shape) / 2 for name, shape in _SHAPES.items()}
-    return params, rng.standard_normal((6, 2, 4, 6)), np.arange(6) % 4
+    return hand_worked.drawn(hand_worked.SHAPES)
 
 
 def _state(params: dict[str, Any], layers: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -59,29 +44,9 @@ def _state(params: dict[str, Any], layers: tuple[str, ...]) -> dict[str, np.ndar
 def _scores_are_right(scores: Any) -> None:
     """``scores(image, params)`` on the numbers that can be worked out by hand."""
     cause = "the padding is (filter_size − 1) / 2: of a filter of 1×1, none; then a 2×2 pooling."
-    tensors.tensor(
-        _attempt(scores, _IMAGE, _HAND, cause),
-        [[5, -10]],
-        "scores",
-        "2x − 1, the largest is 5; times (1, −1), plus (0, 1): (5, −4); ReLU: (5, 0); times W3: "
-        "(5, 10); plus b3.",
-        known=[
-            ([[5, 0]], "the scores are cut off at 0: the last layer has no ReLU."),
-            ([[-7, -26]], "the ReLU between the two affine layers is missing."),
-            ([[2.25, -15.5]], "that is average pooling."),
-            ([[5, 10]], "b3 is missing."),
-            ([[1, 0]], "these are the softmax's shares. Return the scores themselves."),
-        ],
-        shape_cause="scores has a row for each image, a column for each class.",
-        inputs={"x[0, 0]": _IMAGE[0, 0]},
-    )
-    tensors.tensor(
-        scores(0 * _IMAGE, _HAND),
-        [[3, -16]],
-        "scores of an image of zeros",
-        "the convolution gives −1 everywhere, the ReLU 0. What is left comes from b2 and b3.",
-        known=[([[6, -12]], "the ReLU after the convolution is missing.")],
-    )
+    came = _attempt(scores, hand_worked.IMAGE, hand_worked.PARAMS, cause)
+    hand_worked.image_scores(tensors.tensor, came)
+    hand_worked.dark_scores(tensors.tensor, scores(0 * hand_worked.IMAGE, hand_worked.PARAMS))
 
 
 def _attempt(scores: Any, X: np.ndarray, params: dict, cause: str) -> Any:
@@ -212,8 +177,8 @@ def _asked(f: Any, params: dict[str, Any], X: np.ndarray, y: np.ndarray) -> tupl
 
 @_autograd("by hand: scores (5, −10) and (3, −16), where class 1 is right")
 def _(f):
-    X = np.concatenate([_IMAGE, 0 * _IMAGE])
-    loss, _ = _asked(f, tensors.to_tensors(_HAND), X, np.array([1, 1]))
+    X = np.concatenate([hand_worked.IMAGE, 0 * hand_worked.IMAGE])
+    loss, _ = _asked(f, tensors.to_tensors(hand_worked.PARAMS), X, np.array([1, 1]))
     tensors.numbers(loss, "loss", "a tensor without axes, not .item(): " + _DETACH)
     known = [
         (34.0, "that is the sum over the images: the loss is their mean."),
@@ -304,7 +269,7 @@ def _moduled(f: Any, layers: tuple[str, ...]) -> Any:
 
 
 def _names_and_shapes(f: Any, layers: tuple[str, ...]) -> None:
-    model = tensors.module(f(**_SMALL, num_classes=4), "the call")
+    model = tensors.module(f(**hand_worked.SMALL, num_classes=4), "the call")
     conv, hidden, out = layers
     shapes = {
         f"{conv}.weight": (3, 2, 3, 3), f"{conv}.bias": (3,),
@@ -320,7 +285,7 @@ def _graph(f: Any, layers: tuple[str, ...]) -> None:
     from cnnlab.checks import probes
 
     params, X, y = _drawn()
-    model = tensors.module(f(**_SMALL, num_classes=4), "the call").double()
+    model = tensors.module(f(**hand_worked.SMALL, num_classes=4), "the call").double()
     tensors.fill(model, _state(params, layers))
     cause = "detach(), .data, .numpy() or torch.no_grad() in forward cuts the graph."
     tensors.gradients_arrive(
