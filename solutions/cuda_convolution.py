@@ -77,8 +77,9 @@ def conv_tiled_kernel(x, w, b, out, pad):
         nothing
 
     It is launched with blocks of (TILE, TILE, 1) threads, and a grid of N * F planes. TILE is 8.
-    Thread (column, row, plane) = cuda.grid(3) writes out[n, f, row, column], plane = n * F + f. The
-    pixels of a patch are more than the threads: each thread copies up to four.
+    Thread (column, row, plane) = cuda.grid(3) writes out[n, f, row, column], plane = n * F + f;
+    within its block, it is the thread (cuda.threadIdx.x, cuda.threadIdx.y). The pixels of a patch
+    are more than the threads: each thread copies up to four. No pixel is read twice from x.
 
     Threads beyond the edge of out write nothing, but they help to copy, and they come to every
     cuda.syncthreads() like all others: a thread that returned early is waited for in vain.

@@ -29,17 +29,21 @@ def check(
     arrays: dict[str, np.ndarray],
     expected: np.ndarray,
     *numbers: int,
-) -> None:
+) -> Any:
     """Launch the student's kernel ``name(*arrays, out, *numbers)`` and look at out.
 
     It holds NaN at first: what no thread writes, and what is added to what was there, shows.
+
+    Returns:
+        how many numbers the threads read from each of the arguments, if the student's process is to
+        be believed; None where they ran on a device
     """
     dtype = next(iter(arrays.values())).dtype
     held = {key: student.put(array) for key, array in arrays.items()}
     out = student.put(np.full(expected.shape, np.nan, dtype))
-    launch = student.library("cnnlab.simulator").launch
+    launch = student.library("cnnlab.simulator").launch_counting
     blocks = blocks_over(expected.shape, threads)
-    launch(student.find(name), blocks, threads, *held.values(), out, *numbers)
+    reads = launch(student.find(name), blocks, threads, *held.values(), out, *numbers)
     came = student.get(out)
     if not isinstance(came, np.ndarray) or (came.shape, came.dtype) != (expected.shape, dtype):
         raise WrongAnswer(
@@ -56,3 +60,4 @@ def check(
     assert_close(came, expected, name="out", **tolerance)
     for key, handle in held.items():
         assert_unchanged(student.get(handle), arrays[key], key)
+    return reads

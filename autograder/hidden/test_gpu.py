@@ -6,6 +6,7 @@ all numbers can be compared. CUDA kernels run in the simulator, unless the grade
 """
 
 import contextlib
+import math
 
 import numpy as np
 import pytest
@@ -565,10 +566,10 @@ class TestModuleCost:
 # --- honest_time ----------------------------------------------------------------------------------
 
 
-def whole(count):
-    """A count of the pretend device's, which lies where a student's code can change it."""
+def whole(count, what="calls of the pretend device"):
+    """A count that was kept where a student's code can change it."""
     if type(count) is not int:
-        raise WrongAnswer(f"the pretend device's count is {describe(count)}: leave it alone.")
+        raise WrongAnswer(f"the count of {what} is {describe(count)}: leave it alone.")
     return count
 
 
@@ -1018,7 +1019,22 @@ class TestConvTiledKernel:
         expected, _ = conv_forward_fast(x, w, b, {"stride": 1, "pad": pad})
         arrays = {"x": x, "w": w, "b": b}
         # TILE is this process's: in the student's kernel it can be anything
-        kernels.check(student, "conv_tiled_kernel", (TILE, TILE, 1), arrays, expected, pad)
+        tile = (TILE, TILE, 1)
+        reads = kernels.check(student, "conv_tiled_kernel", tile, arrays, expected, pad)
+        if reads is not None:
+            self.check_reads(reads, x_shape, w_shape, kernels.blocks_over(expected.shape, tile))
+
+    def check_reads(self, reads, x_shape, w_shape, blocks):
+        """No pixel is fetched twice for a patch."""
+        of_x = whole(reads[0], "numbers read from x") if type(reads) is list and reads else -1
+        patch = (TILE + w_shape[2] - 1) * (TILE + w_shape[3] - 1)
+        most = math.prod(blocks) * x_shape[1] * patch
+        if not 0 < of_x <= most:
+            raise WrongAnswer(
+                f"out is right, but {of_x} numbers were read from x. The patches of all tiles have "
+                f"{most} numbers together: fetch each of them once into shared memory, and read "
+                "the windows there."
+            )
 
     def test_one_tile(self, student, rng):
         """an output of one tile, one channel, no padding"""

@@ -1124,6 +1124,28 @@ def mixes_up_images_and_filters(x, w, b, out, stride, pad):
 
 
 @misconception("conv_tiled_kernel")
+def reads_its_window_from_the_image(x, w, b, out, pad):
+    """Each thread read its whole window from x, as in conv_kernel. Let the threads of a block fetch
+    the patch together, each number once, into cuda.shared.array((PATCH, PATCH), x.dtype), and read
+    the windows there."""
+    column, row, plane = cuda.grid(3)
+    N, F, H_out, W_out = out.shape
+    _, C, H, W = x.shape
+    _, _, HH, WW = w.shape
+    if row >= H_out or column >= W_out or plane >= N * F:
+        return
+    n, f = plane // F, plane % F
+    total = b[f]
+    for c in range(C):
+        for i in range(HH):
+            for j in range(WW):
+                r, s = row + i - pad, column + j - pad
+                if r >= 0 and r < H and s >= 0 and s < W:
+                    total += x[n, c, r, s] * w[f, c, i, j]
+    out[n, f, row, column] = total
+
+
+@misconception("conv_tiled_kernel")
 def does_not_wait_for_the_patch(x, w, b, out, pad):
     """The threads did not wait until the whole patch was there, and read what other threads had not
     written yet. Put cuda.syncthreads() between loading and adding up."""

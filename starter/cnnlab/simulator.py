@@ -115,6 +115,27 @@ def launch(
         _launch_on_device(compiled, blocks, threads, arguments)
 
 
+def launch_counting(
+    kernel: Callable, blocks: int | tuple[int, ...], threads: int | tuple[int, ...], *arguments: Any
+) -> list[int] | None:
+    """As ``launch``, and count what the threads read.
+
+    Returns:
+        for each argument, how many numbers the threads of all blocks read from it, 0 for what is no
+        array; or None on a device, which does not count. What they read from shared memory is not
+        in it.
+
+    Raises:
+        KernelError, TypeError, ValueError: as ``launch``.
+    """
+    if not SIMULATED:
+        launch(kernel, blocks, threads, *arguments)
+        return None
+    with threads_in_turn.noting_traffic() as traffic:
+        launch(kernel, blocks, threads, *arguments)
+    return traffic.reads
+
+
 def _size(what: str, size: int | tuple[int, ...]) -> tuple[int, int, int]:
     sides = tuple(size) if isinstance(size, tuple | list) else (size,)
     whole = all(isinstance(side, int | np.integer) and side >= 1 for side in sides)

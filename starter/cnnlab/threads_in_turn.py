@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 from numba.cuda.simulator import kernel as numba_kernel
+from numba.cuda.simulator.cudadrv.devicearray import FakeWithinKernelCUDAArray
 from numba.cuda.simulator.kernelapi import Dim3, FakeCUDAShared
 from numba.np import numpy_support
 
@@ -57,7 +58,7 @@ class Block:
         """Run all threads of the block with this index in the grid. Raises KernelError."""
         context = numba_kernel._get_kernel_context()
         context._shared = Shared(context._shared._dynshared_size)  # each block has its own
-        self.index, self.arguments = Dim3(*index), arguments
+        self.index, self.arguments = Dim3(*index), _counted(arguments)
         sides = (range(length) for length in reversed(self.shape))
         self.to_start.extend(Dim3(x, y, z) for z, y, x in product(*sides))  # x is the fastest
         try:
@@ -175,18 +176,65 @@ class Worker(threading.Thread):
         return votes
 
 
-_noted: list[tuple[int, ...]] | None = None
+class Traffic:
+    """What the threads of all blocks asked of the memory.
+
+    Attributes:
+        reads: for each argument of the kernel, how many numbers were read from it; 0 for what is
+            no array.
+        shared: the shape of each array in shared memory, as often as a thread came by.
+    """
+
+    def __init__(self) -> None:
+        self.reads: list[int] = []
+        self.shared: list[tuple[int, ...]] = []
+
+
+_noted: Traffic | None = None
 
 
 @contextmanager
-def noting_shared_arrays() -> Iterator[list[tuple[int, ...]]]:
-    """Inside, the list takes the shape of each array that a thread asks for in shared memory."""
+def noting_traffic() -> Iterator[Traffic]:
+    """Inside, what the kernels read, and what they share, is noted. One kernel at a time."""
     global _noted
-    before, _noted = _noted, []
+    before, _noted = _noted, Traffic()
     try:
         yield _noted
     finally:
         _noted = before
+
+
+class Counted(FakeWithinKernelCUDAArray):
+    """An argument of a kernel that counts how many of its numbers are read, through views too."""
+
+    def __init__(self, array: FakeWithinKernelCUDAArray, traffic: Traffic, number: int) -> None:
+        super().__init__(array._item)
+        self.__dict__.update(_traffic=traffic, _number=number)  # setting writes into the array
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        if isinstance(found, FakeWithinKernelCUDAArray):
+            return Counted(found, self._traffic, self._number)
+        self._traffic.reads[self._number] += 1
+        return found
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Any:
+        for array in args:
+            if isinstance(array, Counted):
+                array._traffic.reads[array._number] += array.size
+        return super().__array_ufunc__(ufunc, method, *args, **options)
+
+
+def _counted(arguments: tuple) -> tuple:
+    if _noted is None:
+        return arguments
+    _noted.reads.extend([0] * (len(arguments) - len(_noted.reads)))
+    return tuple(
+        Counted(argument, _noted, number)
+        if isinstance(argument, FakeWithinKernelCUDAArray)
+        else argument
+        for number, argument in enumerate(arguments)
+    )
 
 
 class Shared(FakeCUDAShared):
@@ -198,7 +246,7 @@ class Shared(FakeCUDAShared):
         code = sys._getframe(1)
         where = code.f_code, code.f_lineno  # one array for all threads that come by this line
         if _noted is not None:
-            _noted.append(tuple(np.atleast_1d(shape).tolist()))
+            _noted.shared.append(tuple(np.atleast_1d(shape).tolist()))
         if where not in self._allocations:
             dtype = numpy_support.as_dtype(dtype) if isinstance(dtype, types.Type) else dtype
             self._allocations[where] = np.full(shape, _anything(np.dtype(dtype)), dtype)

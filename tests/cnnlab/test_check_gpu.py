@@ -151,6 +151,7 @@ NAMED = {
     "mixes_up_images_and_filters": "six planes",
     "does_not_wait_for_the_patch": "without cuda.syncthreads() between loading and adding",
     "does_not_wait_until_the_patch_is_used": "cuda.syncthreads() after the sums",
+    "reads_its_window_from_the_image": "reads its whole window from x",
     "loads_no_halo": "without the halo",
     "loads_too_small_a_halo": "without the halo",
     "goes_home_early": "load and wait like all others",
@@ -531,6 +532,14 @@ def writes_into_x(x, w, b, out, stride, pad):
             "conv_tiled_kernel",
             changed("conv_tiled_kernel", ("    " * 3 + "patch[i, j] = 0", "    " * 3 + "pass")),
             "without the zeros beyond the image",
+        ),
+        (
+            "conv_tiled_kernel",
+            changed(
+                "conv_tiled_kernel",
+                ("= x[n, c, r, s]", "= x[n, c, r, s] + x[n, c, r, s] - x[n, c, r, s]"),
+            ),
+            "numbers are read from x",
         ),
         (
             "max_pool_kernel",

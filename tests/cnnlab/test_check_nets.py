@@ -137,6 +137,16 @@ def knows_one_size(self, *args, **options):
     self.params["W2"] = np.zeros((3 * 16 * 16, self.params["W2"].shape[1]))
 
 
+def single_precision(kind, **always):
+    """A net that is one of float32, whatever dtype it is given."""
+
+    def init(self, *args, **options):
+        kind.__init__(self, *args, **{**options, **always})
+        self.dtype = np.float32
+
+    return type(kind.__name__, (kind,), {"__init__": init})
+
+
 def normalises_its_input(self, X, y=None):
     result = ThreeLayerConvNet.loss(self, X, y)
     X -= X.mean()
@@ -189,6 +199,7 @@ def writes_down_the_loss(self, X, y=None):
         (three(loss=writes_down_the_loss), "loss"),
         (three(loss=calls_its_dtype_too), "not self.dtype(X)"),
         (keeps_its_first_weights(ThreeLayerConvNet, "loss"), "read self.params anew"),
+        (single_precision(ThreeLayerConvNet), "images that are rounded to float32"),
     ],
 )
 def test_a_slip_in_the_three_layers_is_refused_and_named(wrong, words):
@@ -285,6 +296,14 @@ def calls_its_dtype(self, X, mode="test"):
     return ConvNet.forward(self, self.dtype(X), mode)
 
 
+def always_trains(self, X, mode="test"):
+    return ConvNet.forward(self, X, "train")
+
+
+def tests_as_it_trains(self, X, y=None):
+    return ConvNet.forward(self, X, "train")[0][-1] if y is None else ConvNet.loss(self, X, y)
+
+
 def pops_its_caches(self, dout, caches, guided=False):
     result = ConvNet.backward(self, dout, caches, guided)
     while caches:
@@ -314,6 +333,10 @@ def writes_into_dout(self, dout, caches, guided=False):
         (made(shares_one_dict), "share one dict"),
         (made(shares_its_dicts_with_other_nets), "share one dict"),
         (convnet(forward=calls_its_dtype), "not self.dtype(X)"),
+        (convnet(forward=always_trains), "the same in 'test' as in 'train' mode"),
+        (convnet(loss=tests_as_it_trains), "loss(X) without y is for testing"),
+        (single_precision(ConvNet), "images that are rounded to float32"),
+        (single_precision(ConvNet, dtype=np.float32), "params['W1'] has dtype float32"),
         (keeps_its_first_weights(ConvNet, "forward"), "read self.params anew"),
         (made(seeds_each_layer), "dropout2 dropped what dropout1 did"),
         (convnet(backward=pops_its_caches), "without pop"),

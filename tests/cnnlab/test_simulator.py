@@ -101,6 +101,40 @@ def test_new_shared_memory_is_anything_but_zeros():
     assert np.isnan(floats).all() and (ints != 0).all()
 
 
+def test_what_the_threads_read_is_counted():
+    def sums(x, y, out, times):
+        shared = cuda.shared.array(2, np.float64)
+        i = cuda.grid(1)
+        row = x[i]
+        shared[cuda.threadIdx.x] = row[0] + row[1:][1] + x[i, 2]  # through views, too
+        cuda.syncthreads()
+        for _ in range(times):
+            out[i] = shared[0]  # neither what is written counts, nor what is shared
+        out[i] += y[0]
+
+    x, y, out = np.ones((4, 3)), np.ones(5), np.zeros(4)
+    reads = simulator.launch_counting(sums, 2, 2, x, y, out, 7)
+    assert reads == [3 * 4, 4, 4, 0]
+    assert_array_equal(out, 4)
+
+
+def test_whole_arrays_count_as_all_their_numbers():
+    def multiplies(x, w, out):
+        out[0] = np.multiply(x[:2], w[:2])[0]  # the simulator's liberty: no device takes this
+
+    reads = simulator.launch_counting(multiplies, 1, 1, np.ones(3), np.ones(4), np.zeros(1))
+    assert reads == [2, 2, 0]
+
+
+def test_a_launch_after_a_failed_one_counts_anew():
+    def fails(x):
+        x[x[0]] = x[7]
+
+    with pytest.raises(KernelError):
+        simulator.launch_counting(fails, 1, 1, np.zeros(2))
+    assert simulator.launch_counting(place, 1, 1, np.zeros((1, 1, 1))) == [1]
+
+
 def test_threads_can_count():
     def count(x, out):
         i = cuda.grid(1)

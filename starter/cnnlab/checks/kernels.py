@@ -284,11 +284,12 @@ def _(f):
     if not SIMULATED:  # a compiler refuses what is no constant
         _ones(f, 7)
         return
-    from cnnlab.threads_in_turn import noting_shared_arrays
+    from cnnlab.threads_in_turn import noting_traffic
 
-    with noting_shared_arrays() as shapes:
+    with noting_traffic() as traffic:
         _ones(f, 7)
         _ones(f, 1)
+    shapes = traffic.shared
     if len(set(shapes)) > 1:
         cause = (
             "it is fixed when the kernel is compiled, which no launch and no w can change: "
@@ -303,6 +304,29 @@ def _ones(f: Any, size: int) -> None:
     right = np.full((1, 1, 9 - size, 9 - size), float(size * size))
     cause = "all pixels are 1, so each number counts those of a window."
     array(came, right, f"out for a filter of {size}×{size} ones", cause)
+
+
+@step("conv_tiled_kernel", "each pixel is fetched once, into shared memory")
+def _(f):
+    from cnnlab.simulator import SIMULATED, TILE
+
+    if not SIMULATED:  # a device does not count
+        return
+    from cnnlab.threads_in_turn import noting_traffic
+
+    with noting_traffic() as traffic:
+        _compare_spread(f, 8, 8)
+    patch = (TILE + 2) ** 2
+    if not traffic.shared:
+        cause = "each thread reads its whole window from x, as in the question before."
+        raise CheckFailed("no thread asks for shared memory", "cuda.shared.array(...)", cause)
+    if traffic.reads[0] > patch:  # x is the first argument
+        cause = "the threads share out the patch among them; the window is read out of it."
+        raise CheckFailed(
+            f"{traffic.reads[0]} numbers are read from x, for 8×8 outputs and a filter of 3×3",
+            f"at most {patch}, the numbers of the patch",
+            cause,
+        )
 
 
 @step("conv_tiled_kernel", "two images, two filters: a plane for each pair")

@@ -142,6 +142,7 @@ def loss_and_grads(net: Any, X: np.ndarray, y: np.ndarray) -> tuple[Any, dict]:
 
 def gradients_are_numeric(net: Any, X: np.ndarray, y: np.ndarray, causes: dict[str, str]) -> None:
     """All gradients of the net's own loss; ``causes`` by the first letter of a param's name."""
+    _keeps_double_precision(net, X)
     _, grads = loss_and_grads(net, X.copy(), y)
     for name, value in list(params_of(net).items()):
 
@@ -185,14 +186,26 @@ def penalties_are(plain: dict, paid: dict, params: dict, reg: float) -> None:
         )
 
 
-def precision_is(values: dict[str, Any]) -> None:
+def precision_is(values: dict[str, Any], dtype: Any = np.float32) -> None:
     for name, value in values.items():
-        if np.asarray(value).dtype != np.float32:
+        if np.asarray(value).dtype != dtype:
             raise CheckFailed(
                 f"{name} has dtype {np.asarray(value).dtype}",
-                "float32, the net's dtype",
+                f"{np.dtype(dtype)}, the net's dtype",
                 "X.astype(self.dtype) at the beginning; and params made with .astype(dtype).",
             )
+
+
+def _keeps_double_precision(net: Any, X: np.ndarray) -> None:
+    """A net of float64 does not round: neither its params nor the images that it is given."""
+    precision_is({f"params['{name}']": w for name, w in params_of(net).items()}, np.float64)
+    rounded = X.astype(np.float32).astype(np.float64)
+    if np.array_equal(net.loss(X.copy()), net.loss(rounded)):
+        raise CheckFailed(
+            "the scores are those of images that are rounded to float32",
+            "those of the images, since this net's dtype is float64",
+            "X.astype(self.dtype), where self.dtype is the dtype that __init__ was given.",
+        )
 
 
 @contextmanager
@@ -597,9 +610,14 @@ def _(f):
     for _ in range(100):
         net.loss(X.copy(), y)
     alone = np.concatenate([np.asarray(net.loss(X[n : n + 1].copy())) for n in range(len(X))])
+    tested, trained = (_forward(net, X.copy(), mode)[0][-1] for mode in ("test", "train"))
     cause = "loss(X) without y is for testing: 'test' mode, with the running averages."
+    if np.array_equal(tested, trained):
+        cause = (
+            "forward gives the same in 'test' as in 'train' mode: its mode has to be in the "
+            "bn_param of each batch normalisation, bn_param['mode'] = mode, in every pass."
+        )
     array(net.loss(X.copy()), alone, "scores of six images", cause, source="one by one")
-    trained = _forward(net, X.copy(), "train")[0][-1]
     array(
         alone,
         trained,
