@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +17,75 @@ from cnnlab.weights import WeightsError
 _tried: dict[str, Any] = {}  # the net of the check that runs: made once, and loaded once
 
 
-def _made(f):
+def _made(f: Callable, what: str, expected: str, is_one: Callable[[Any], bool]) -> Any:
     net = f()
     if isinstance(net, type):
-        raise CheckFailed("a class", "a net", "are the brackets of a call missing?")
-    if not hasattr(net, "loss"):
-        cause = "a missing return." if net is None else "return the net itself, and nothing else."
-        raise CheckFailed(f"{net!r:.60}", "a net, with params and loss(X)", cause)
+        raise CheckFailed("a class", f"a {what}", "are the brackets of a call missing?")
+    if not is_one(net):
+        cause = f"return the {what} itself, and nothing else."
+        raise CheckFailed(f"{net!r:.60}", expected, "a missing return." if net is None else cause)
+    return net
+
+
+def _net(f: Callable) -> Any:
+    net = _made(f, "net", "a net, with params and loss(X)", lambda net: hasattr(net, "loss"))
     params_of(net)
     return net
 
 
+def _module(f: Callable) -> Any:
+    return _made(f, "module", "an nn.Module", design.is_module)
+
+
 @step("design_net", "a net for images of 3 × 32 × 32 and ten classes")
 def _(f):
-    _tried["net"] = net = _made(f)
+    _tried["net"] = net = _net(f)
     scores = net.loss(design.prepared(data.load("toys").X_val[:5]))
-    if np.shape(scores) != (5, 10):
-        cause = "input_dim=(3, 32, 32) and num_classes=10, which are ConvNet's defaults."
-        raise CheckFailed(f"scores of shape {np.shape(scores)} for 5 images", "(5, 10)", cause)
+    cause = "input_dim=(3, 32, 32) and num_classes=10, which are ConvNet's defaults."
+    _shape_is_right(scores, cause)
 
 
-@step("design_net", "a new net each time")
+@step("design_resnet", "a module for images of 3 × 32 × 32 and ten classes")
 def _(f):
-    if _made(f) is _tried["net"]:
-        cause = "make the net inside the function: return ConvNet(...)."
-        raise CheckFailed("the same net twice", "a new one each time", cause)
+    import torch
+
+    _tried["net"] = net = _module(f).eval()
+    with torch.no_grad():
+        scores = net(torch.tensor(design.prepared(data.load("toys").X_val[:5])))
+    if not isinstance(scores, torch.Tensor):
+        cause = "the scores alone are the result of forward."
+        raise CheckFailed(f"{type(scores).__name__} for 5 images", "a tensor of scores", cause)
+    _shape_is_right(scores, "nn.Flatten() comes before the last nn.Linear, which has 10 outputs.")
 
 
-@step("design_net", "the weights fit the net and can be used, once they are saved")
-def _(f):
-    _load(_tried["net"], "net")
+def _shape_is_right(scores: Any, cause: str) -> None:
+    shape = tuple(np.shape(scores))
+    if shape != (5, 10):
+        raise CheckFailed(f"scores of shape {shape} for 5 images", "(5, 10)", cause)
 
 
-@step("design_net", "the accuracy on the validation images")
-def _(f):
-    _tell_lines(design.validation_accuracy(_tried.pop("net")), design.LINES)
+def _then_the_weights(
+    question: str, what: str, made: Callable, inside: str, lines: tuple[float, ...]
+) -> None:
+    """The steps that follow the first, which are the same for both questions."""
+
+    @step(question, f"a new {what} each time")
+    def _(f):
+        if made(f) is _tried["net"]:
+            cause = f"make the {what} inside the function: return {inside}(...)."
+            raise CheckFailed(f"the same {what} twice", "a new one each time", cause)
+
+    @step(question, f"the weights fit the {what} and can be used, once they are saved")
+    def _(f):
+        _load(_tried["net"], what)
+
+    @step(question, "the accuracy on the validation images")
+    def _(f):
+        _tell_lines(design.validation_accuracy(_tried.pop("net")), lines)
+
+
+_then_the_weights("design_net", "net", _net, "ConvNet", design.LINES)
+_then_the_weights("design_resnet", "module", _module, "nn.Sequential", design.RESNET_LINES)
 
 
 def _load(net, what):
@@ -94,48 +129,3 @@ def _tell_lines(reached, all_lines):
             f"at least {all_lines[0]:.2f}",
             "the net was trained with other inputs than design.prepared makes, or hardly.",
         )
-
-
-# -- the same for a torch module -------------------------------------------------------------------
-
-
-def _module(f):
-    net = f()
-    if isinstance(net, type):
-        raise CheckFailed("a class", "a module", "are the brackets of a call missing?")
-    if not design.is_module(net):
-        cause = "a missing return." if net is None else "return the module itself, nothing else."
-        raise CheckFailed(f"{net!r:.60}", "an nn.Module", cause)
-    return net
-
-
-@step("design_resnet", "a module for images of 3 × 32 × 32 and ten classes")
-def _(f):
-    import torch
-
-    _tried["net"] = net = _module(f).eval()
-    with torch.no_grad():
-        scores = net(torch.tensor(design.prepared(data.load("toys").X_val[:5])))
-    if not isinstance(scores, torch.Tensor):
-        cause = "the scores alone are the result of forward."
-        raise CheckFailed(f"{type(scores).__name__} for 5 images", "a tensor of scores", cause)
-    if tuple(scores.shape) != (5, 10):
-        cause = "nn.Flatten() comes before the last nn.Linear, and that has 10 outputs."
-        raise CheckFailed(f"scores of shape {tuple(scores.shape)} for 5 images", "(5, 10)", cause)
-
-
-@step("design_resnet", "a new module each time")
-def _(f):
-    if _module(f) is _tried["net"]:
-        cause = "make the module inside the function: return nn.Sequential(...)."
-        raise CheckFailed("the same module twice", "a new one each time", cause)
-
-
-@step("design_resnet", "the weights fit the module and can be used, once they are saved")
-def _(f):
-    _load(_tried["net"], "module")
-
-
-@step("design_resnet", "the accuracy on the validation images")
-def _(f):
-    _tell_lines(design.validation_accuracy(_tried.pop("net")), design.RESNET_LINES)
