@@ -336,3 +336,54 @@ def test_a_driver_that_shows_devices_is_believed(monkeypatch):
     assert simulator.device_count() == 0
     monkeypatch.setattr(simulator.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError))
     assert simulator.device_count() == 0
+
+
+# -- the way to a device, walked with the simulator's arrays and kernels ---------------------------
+
+
+@pytest.fixture
+def as_on_a_device(monkeypatch):
+    """Kernels are launched as on a device: arrays are copied there and back."""
+    from numba.cuda.simulator.cudadrv import error
+
+    monkeypatch.setattr(simulator, "SIMULATED", False)
+    # the simulator has no compiler that could be missing
+    no_compiler = type("NvvmSupportError", (ImportError,), {})
+    monkeypatch.setattr(error, "NvvmSupportError", no_compiler, raising=False)
+    return no_compiler
+
+
+def test_arrays_are_copied_to_the_device_and_back(as_on_a_device):
+    def moves(x, out, by):
+        i = cuda.grid(1)
+        if i < x.size:
+            out[i] = x[i] + by
+            x[i] = 0
+
+    x, seen = np.arange(6.0)[::2], np.arange(6.0)[::2]  # a device wants them contiguous
+    seen.flags.writeable = False
+    out = np.zeros((3, 2)).T[1]
+    launch(moves, 1, 4, x, out, 10)
+    assert_array_equal(out, [10, 12, 14])
+    assert_array_equal(x, 0)
+    launch(moves, 1, 4, seen, out, 20)
+    assert_array_equal(out, [20, 22, 24])
+    assert_array_equal(seen, [0, 2, 4])  # what nobody may write to comes not back
+    assert simulator.launch_counting(moves, 1, 4, x, out, 1) is None
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["a stray read", "no compiler"])
+def test_what_goes_wrong_on_a_device_is_told(as_on_a_device, monkeypatch, missing):
+    from numba.cuda.simulator.cudadrv.driver import CudaAPIError
+
+    def stops(configuration):
+        if missing:
+            raise as_on_a_device("libNVVM cannot be found")
+        raise CudaAPIError(700, "CUDA_ERROR_ILLEGAL_ADDRESS")
+
+    compiled = type("Compiled", (), {"__getitem__": lambda self, size: stops})()
+    monkeypatch.setattr(simulator, "_jit", lambda kernel: compiled)
+    with pytest.raises(KernelError) as failed:
+        launch(place, 1, 1, np.zeros(1))
+    said = "set CNNLAB_SIMULATE=1 and restart" if missing else "the simulator names the thread"
+    assert said in str(failed.value)
