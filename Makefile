@@ -21,7 +21,7 @@ ALONE := tests/hostile $(patsubst %,tests/autograder/test_%.py, \
   class cli cohort misconceptions_in_the_sandbox speed workers)
 
 test: $(VENV)/installed-for-tests sandbox browser   ## run every test
-	@echo "make test: every test of the kit (minutes, on 2 cores)"
+	@echo "make test: every test of the kit (about 35 minutes on 2 cores)"
 	@$(BIN)/autograder release --check
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%)
 	@$(BIN)/python -m pytest $(ALONE)
