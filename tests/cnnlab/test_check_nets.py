@@ -300,7 +300,7 @@ def always_trains(self, X, mode="test"):
     return ConvNet.forward(self, X, "train")
 
 
-def tests_as_it_trains(self, X, y=None):
+def trains_when_asked_to_test(self, X, y=None):
     return ConvNet.forward(self, X, "train")[0][-1] if y is None else ConvNet.loss(self, X, y)
 
 
@@ -334,7 +334,7 @@ def writes_into_dout(self, dout, caches, guided=False):
         (made(shares_its_dicts_with_other_nets), "share one dict"),
         (convnet(forward=calls_its_dtype), "not self.dtype(X)"),
         (convnet(forward=always_trains), "the same in 'test' as in 'train' mode"),
-        (convnet(loss=tests_as_it_trains), "loss(X) without y is for testing"),
+        (convnet(loss=trains_when_asked_to_test), "loss(X) without y is for testing"),
         (single_precision(ConvNet), "images that are rounded to float32"),
         (single_precision(ConvNet, dtype=np.float32), "params['W1'] has dtype float32"),
         (keeps_its_first_weights(ConvNet, "forward"), "read self.params anew"),

@@ -9,8 +9,10 @@ The steps themselves, by subject:
 neighbours.py, losses.py, histograms.py, words.py, layers.py    of 1_image_features
 arithmetic.py, convolution.py, pooling.py                       of 2_conv_layers
 columns.py, fast_layers.py                                      of 3_fast_layers
-affine.py, dropout.py, batchnorm.py, update_rules.py, nets.py,
-costs.py, designs.py, groupnorm.py                              of 4_convnet
+affine.py, dropout.py, batchnorm.py, update_rules.py,
+three_layers.py, convnet.py, costs.py, designs.py, groupnorm.py of 4_convnet, with
+nets.py        what can be asked of a net
+hand_worked.py the three-layer net on numbers that can be worked out by hand
 torch_nets.py, modules.py, torch_training.py, kernels.py        of 5_gpu, with
 tensors.py     comparisons of tensors and modules
 probes.py      what can be found out about a module from outside
@@ -21,6 +23,7 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     arithmetic,
     batchnorm,
     columns,
+    convnet,
     convolution,
     costs,
     designs,
@@ -33,8 +36,8 @@ from cnnlab.checks import (  # noqa: F401  (they register steps)
     losses,
     modules,
     neighbours,
-    nets,
     pooling,
+    three_layers,
     torch_nets,
     torch_training,
     update_rules,
