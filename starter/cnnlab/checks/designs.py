@@ -128,7 +128,7 @@ def _load(net, what):
     try:
         design.load(net)
     except WeightsError as error:
-        cause = f"save the weights again after each change of the {what}."
+        cause = f"after each change of the {what}, train it and save again."
         raise CheckFailed(str(error), f"a {file} that belongs to this {what}", cause) from None
 
 
