@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,7 +128,9 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
     Raises:
         WeightsError: the weights are too large or not finite, do not fit the net that make() makes,
             or the file cannot be written. What lay there is as it was.
+        TypeError: net is no net, or make no function.
     """
+    _are_net_and_function(net, make)
     file = file_of(net)
     if others := under_other_names(file):
         print(
@@ -142,13 +145,34 @@ def save_if_better(net: Any, make: Callable[[], Any]) -> bool:
         )
         return False
     if there is None and Path(file).exists():
-        earlier = Path(file).with_name(f"earlier_{Path(file).name}")
+        earlier = _free_name(file)
         with contextlib.suppress(OSError):  # in a folder that cannot be written, saving says so
             Path(file).replace(earlier)
             print(f"(The {file} that was here belongs to another net. It is now {earlier}.)")
     _filing(net).save_weights(file, net)
     print(f"{reached:.3f} on the validation images: saved in {file}")
     return True
+
+
+def _are_net_and_function(net: Any, make: Any) -> None:
+    """Raises TypeError for what is easily handed over instead."""
+    if hasattr(net, "model") and hasattr(net, "train") and not is_module(net):
+        raise TypeError("the net itself is wanted, and not the Solver that has trained it.")
+    if not (is_module(net) or hasattr(net, "params")):
+        raise TypeError(f"first comes the trained net, with its params: not {net!r:.60}")
+    if is_module(make) or not callable(make):
+        raise TypeError(
+            "second comes the function that makes the net, without brackets: "
+            "save_if_better(mine, design_net)"
+        )
+
+
+def _free_name(file: str) -> Path:
+    """Where weights of another net are kept: earlier_design_net.npz, then earlier_2_..., and so on:
+    of many attempts, any may have been the best."""
+    names = itertools.chain(("earlier_",), (f"earlier_{k}_" for k in itertools.count(2)))
+    places = (Path(file).with_name(f"{name}{Path(file).name}") for name in names)
+    return next(place for place in places if not place.exists())
 
 
 def _fits(net: Any, make: Callable[[], Any]) -> None:

@@ -9,6 +9,7 @@ from answers import NONSENSE, Answers, assert_explained, assert_plain_names
 
 from autograder.diagnose import MISCONCEPTIONS
 from cnnlab import design
+from cnnlab.architectures import conv, fc, max_pool
 from cnnlab.checks import check
 from cnnlab.checks.steps import STEPS
 from cnnlab.weights import load_weights
@@ -300,7 +301,7 @@ def always_trains(self, X, mode="test"):
     return ConvNet.forward(self, X, "train")
 
 
-def trains_when_asked_to_test(self, X, y=None):
+def answers_as_it_trains(self, X, y=None):
     return ConvNet.forward(self, X, "train")[0][-1] if y is None else ConvNet.loss(self, X, y)
 
 
@@ -334,7 +335,7 @@ def writes_into_dout(self, dout, caches, guided=False):
         (made(shares_its_dicts_with_other_nets), "share one dict"),
         (convnet(forward=calls_its_dtype), "not self.dtype(X)"),
         (convnet(forward=always_trains), "the same in 'test' as in 'train' mode"),
-        (convnet(loss=trains_when_asked_to_test), "loss(X) without y is for testing"),
+        (convnet(loss=answers_as_it_trains), "loss(X) without y is for testing"),
         (single_precision(ConvNet), "images that are rounded to float32"),
         (single_precision(ConvNet, dtype=np.float32), "params['W1'] has dtype float32"),
         (keeps_its_first_weights(ConvNet, "forward"), "read self.params anew"),
@@ -451,6 +452,15 @@ def test_the_check_makes_two_nets_and_reads_the_file_once(tmp_path, monkeypatch)
         (lambda: REFERENCES["ConvNet"]([], num_classes=7), "(5, 7)"),
         (lambda: "design_net.npz", "return the net itself"),
         (lambda: REFERENCES["ConvNet"]([]), "another net"),
+        (lambda: REFERENCES["ConvNet"]([conv(4, 3)], input_dim=(32, 32, 3)), "input_dim=(3, 32"),
+        (lambda: REFERENCES["ConvNet"]([max_pool(2)] * 6 + [fc(9)]), "halved five times"),
+        (
+            lambda: REFERENCES["ConvNet"]([max_pool(2)] * 5 + [conv(4, 5, pad=0)]),
+            "shrunk to nothing",
+        ),
+        (lambda: REFERENCES["ConvNet"](conv(4, 3), max_pool(2), fc(9)), "one list: ConvNet([conv"),
+        (lambda: REFERENCES["ConvNet"]([conv(32), max_pool(2)]), "conv(filters, kernel)"),
+        (lambda: REFERENCES["ConvNet"]([conv(32, 3, padding=1)]), "conv(filters, kernel)"),
     ],
 )
 def test_a_slip_in_the_design_is_refused_and_named(wrong, words, tmp_path, monkeypatch):

@@ -78,6 +78,41 @@ def test_weights_of_another_net_count_for_nothing(in_a_folder, unequal_classes):
     assert len(read_weights(f"earlier_{design.FILE}")["w"]) == 12  # an evening's work, perhaps
 
 
+def test_no_attempt_is_lost_however_often_the_net_is_changed(in_a_folder, unequal_classes):
+    for extra in (12, 11, 13):
+        save_weights(design.FILE, Constant(3, classes=extra))
+        assert design.save_if_better(Constant(5), Constant)
+    kept_ones = [f"earlier_{number}{design.FILE}" for number in ("", "2_", "3_")]
+    assert [len(read_weights(each)["w"]) for each in kept_ones] == [12, 11, 13]
+    assert design.under_other_names(design.FILE) == []
+
+
+class ATrainer:
+    """As much of a Solver as there is to see."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def train(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    "handed, words",
+    [
+        ((ATrainer(Constant(3)), Constant), "not the Solver"),
+        ((Constant, Constant(3)), "the trained net, with its params"),
+        ((None, Constant), "the trained net, with its params: not None"),
+        ((Constant(3), Constant(3)), "without brackets: save_if_better"),
+        ((nn.Linear(2, 2), nn.Linear(2, 2)), "without brackets: save_if_better"),
+    ],
+)
+def test_what_is_no_net_or_no_function_is_told(in_a_folder, unequal_classes, handed, words):
+    with pytest.raises(TypeError, match=words):
+        design.save_if_better(*handed)
+    assert not list(Path().iterdir())
+
+
 def test_what_the_grader_could_not_load_is_not_saved(in_a_folder, unequal_classes):
     design.save_if_better(Constant(5), Constant)
     with pytest.raises(WeightsError, match=r"(?s)Nothing was saved.* Train what Wider\(\) returns"):

@@ -101,6 +101,11 @@ PICTURES = {
     "curves, logarithmic": lambda: plots.curves(
         {f"scale {n}": {0.5: 1e-6, 1.5: 1e6} for n in range(7)}, "layer", "size", logarithmic=True
     ),
+    "moves": lambda: plots.moves(
+        {"red and turquoise star": (TOYS[0], GREY[:, :3] / 11), "ring": (TOYS[1], np.eye(3))},
+        [-8, 0, 8],
+    ),
+    "moves of one": lambda: plots.moves({"ring": (TOYS[1], np.ones((2, 2)))}, [-1, 1]),
     "ladder": lambda: plots.ladder(
         {"HoG + colour, linear": 0.65, "nothing": np.nan, "all": 1.0, "none": 0.0}, chance=0.1
     ),
@@ -269,10 +274,27 @@ def test_of_many_maps_the_strongest_are_shown_in_their_order(shown):
     maps[:, 0, 0], maps[:, 1, 1] = [3, 9, 1, 7, 2, 8], -1
     maps[1, 0, 1], maps[3, 0, 1], maps[5, 0, 1] = 4, 3, 8  # half; half; all
     plots.activation_maps({"relu": maps}, columns=3, rows=1)
+    assert shown[0].axes[0].get_title("left") == "relu, the 3 strongest"
     (sheet,) = [np.squeeze(axes.images[0].get_array()) for axes in shown[0].axes]
     assert sheet.shape == (2, 8)
     np.testing.assert_allclose(sheet[0], [1, 0.5, 1, 1, 0.5, 1, 1, 1])
     np.testing.assert_allclose(sheet[1, ::3], [0.1, 1 / 8, 1 / 9], atol=1e-9)
+
+
+def test_the_title_says_nothing_where_all_maps_are_shown(shown):
+    plots.activation_maps({"relu": np.ones((6, 2, 2))}, columns=3, rows=2)
+    assert shown[0].axes[0].get_title("left") == "relu"
+
+
+def test_moves_are_where_the_axes_say_and_as_bright_as_the_net_is_sure(shown):
+    sure = np.array([[0.0, 0.5, 0.9], [0.2, 0.8, 1.0]] * 2)[:3]
+    plots.moves({"ring": (TOYS[0], sure), "star": (TOYS[1], 0 * sure)}, [-2, 0, 2])
+    for axes, expected in zip(shown[0].axes[1:4:2], (sure, 0 * sure), strict=True):
+        (image,) = axes.images
+        np.testing.assert_allclose(image.get_array(), 100 * expected)
+        assert image.get_clim() == (0, 100)  # not stretched: black is 0% in all
+        assert image.get_extent() == [-3, 3, 3, -3]  # the first row is a move up
+        assert axes.lines[0].get_xydata().tolist() == [[0, 0]]
 
 
 def test_bars_tell_their_numbers_and_a_gap_says_so(shown):

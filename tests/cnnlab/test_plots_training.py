@@ -74,6 +74,17 @@ def test_it_shows_what_is_so():
     )
 
 
+def test_the_mean_of_the_losses_lies_in_their_middle():
+    mine = solver(Linear(), blobs())
+    mine.loss_history = list(np.linspace(3, 1, 200))  # a straight line is its own mean
+    X, y = mine.data["X_val"][:3], mine.data["y_val"][:3]
+    picture = TrainingPicture(X, y, NAMES, images=np.zeros((3, 8, 8, 3), np.uint8))
+    losses = panels(picture.figure(mine))["loss"]
+    each, mean = (line.get_xydata() for line in losses.lines)
+    assert len(mean) < len(each)
+    np.testing.assert_allclose(np.interp(mean[:, 0], *each.T), mean[:, 1])
+
+
 def test_it_is_drawn_seldom_and_once_more_at_the_end(monkeypatch):
     shown, clock = [], [0.0]
     monkeypatch.setattr(training, "_in_a_notebook", lambda: True)

@@ -16,6 +16,7 @@ hand_worked.py the three-layer net on numbers that can be worked out by hand
 torch_nets.py, modules.py, torch_training.py, kernels.py        of 5_gpu, with
 tensors.py     comparisons of tensors and modules
 probes.py      what can be found out about a module from outside
+outside.py     what a function reads from other cells
 """
 
 from cnnlab.checks import (  # noqa: F401  (they register steps)

@@ -11,6 +11,8 @@ import numpy as np
 
 from cnnlab import data, design
 from cnnlab.checks.nets import params_of
+from cnnlab.checks.outside import data_from_outside
+from cnnlab.checks.run import cause_in_a_list
 from cnnlab.checks.steps import CheckFailed, step
 from cnnlab.weights import WeightsError
 
@@ -40,8 +42,15 @@ def _module(f: Callable) -> Any:
 @step("design_net", "a net for images of 3 × 32 × 32 and ten classes")
 def _(f):
     _tried["net"] = net = _net(f)
-    scores = net.loss(design.prepared(data.load("toys").X_val[:5]))
     cause = "input_dim=(3, 32, 32) and num_classes=10, which are ConvNet's defaults."
+    try:
+        scores = net.loss(design.prepared(data.load("toys").X_val[:5]))
+    except NotImplementedError:  # a layer that is not written yet, which is told as such
+        raise
+    except Exception as error:  # whatever a student's net can raise
+        came = f"{type(error).__name__}: {error}".removesuffix(": ")
+        cause = cause_in_a_list(came) or cause
+        raise CheckFailed(came, "scores for 5 images of 3 × 32 × 32", cause) from error
     _shape_is_right(scores, cause)
 
 
@@ -74,6 +83,13 @@ def _then_the_weights(
         if made(f) is _tried["net"]:
             cause = f"make the {what} inside the function: return {inside}(...)."
             raise CheckFailed(f"the same {what} twice", "a new one each time", cause)
+        if outside := data_from_outside(f):
+            it = "it" if len(outside) == 1 else "them"
+            warnings.warn(
+                f"{question} reads {' and '.join(outside)} from another cell. The grader runs no "
+                f"cell that trains or draws: set {it} inside {question}.",
+                stacklevel=2,
+            )
 
     @step(question, f"the weights fit the {what} and can be used, once they are saved")
     def _(f):
@@ -112,7 +128,7 @@ def _load(net, what):
     try:
         design.load(net)
     except WeightsError as error:
-        cause = f"save the weights again after each change of the {what}."
+        cause = f"after each change of the {what}, train it and save again."
         raise CheckFailed(str(error), f"a {file} that belongs to this {what}", cause) from None
 
 

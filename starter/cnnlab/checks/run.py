@@ -152,6 +152,10 @@ def _usual_cause(error: Exception) -> str:
         for old, new in _REMOVED_FROM_NUMPY.items():
             if f"'{old}'" in text or f"np.{old}`" in text:
                 return f"NumPy 2 no longer has np.{old}; write {new}."
+    if "design_net" in calls and "__init__" in calls and (cause := cause_in_a_list(text)):
+        return cause
+    if isinstance(error, TypeError) and text.startswith(("conv() missing", "conv() got")):
+        return "conv(filters, kernel), such as conv(32, 3): 32 filters of 3 × 3."
     if isinstance(error, NameError):
         return "a cell that was not run (imports, helpers), or a misspelt name."
     if isinstance(error, TypeError) and "positional argument" in text:
@@ -207,4 +211,16 @@ def _usual_cause(error: Exception) -> str:
         )
     if isinstance(error, IndexError):
         return "a loop that runs too far, or height and width exchanged."
+    return ""
+
+
+def cause_in_a_list(text: str) -> str:
+    """What is wrong with the list of layers that a ConvNet could not be made of; "" if unknown."""
+    if "division by zero" in text or "negative dimensions" in text:
+        return (
+            "the image has shrunk to nothing on its way: 32 pixels can be halved five times. "
+            "Leave out a pooling or a stride, or pad the convolutions."
+        )
+    if "indices must be integers" in text or "not iterable" in text:
+        return "the layers are one list: ConvNet([conv(32, 3), max_pool(2), fc(64)])."
     return ""

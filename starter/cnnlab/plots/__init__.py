@@ -13,7 +13,7 @@ memory.py      arrays and the memory that they lie in; matrix products as boxes
 speed.py       times against sizes; what the machine allows
 training.py    a picture that changes while a net is trained
 descent.py     the paths of update rules down a ravine
-inside.py      the filters of a net, and the maps that its layers make
+inside.py      the filters of a net, the maps that its layers make, and what a move changes
 charts.py      lines, and bars of accuracies, times and ratios
 settings.py    a convolution's stride, padding, dilation and groups
 tape.py        values forward and gradients back, along a chain of steps
@@ -28,7 +28,7 @@ from cnnlab.plots.descent import ravine
 from cnnlab.plots.features import hog_glyphs, hue_histograms
 from cnnlab.plots.gpu import stacked, threads, timeline
 from cnnlab.plots.images import gallery, signals
-from cnnlab.plots.inside import activation_maps, filters
+from cnnlab.plots.inside import activation_maps, filters, moves
 from cnnlab.plots.memory import memory, product
 from cnnlab.plots.neuron import hand_back, neuron, shared_weights
 from cnnlab.plots.numbers import Box, matrices
@@ -60,6 +60,7 @@ __all__ = [
     "losses",
     "matrices",
     "memory",
+    "moves",
     "neuron",
     "patches",
     "places",

@@ -45,7 +45,7 @@ def curves(
     else:
         axes.set_ylim(bottom=0)
     if all(float(x).is_integer() for points in lines.values() for x in points):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.grid(alpha=0.3)

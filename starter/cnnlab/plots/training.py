@@ -25,7 +25,8 @@ MAPS = 32  # activation maps, at most
 class TrainingPicture:
     """Shows how a training goes, and replaces the picture every few seconds.
 
-    Above: the loss of every batch and its course; the accuracies; the filters of the first layer.
+    Above: the loss of every batch, and the mean of those around it; the accuracies; the filters of
+    the first layer.
     Below: what these filters find in the first picture; and the classes that the net holds most
     likely for each picture, the right one in green.
 
@@ -145,7 +146,8 @@ def _draw_losses(axes: Any, solver: Solver) -> None:
     axes.plot(steps[::thin], losses[::thin], color=BLUE, alpha=0.25, linewidth=0.8)
     window = max(1, min(100, len(losses) // 10))
     course = np.convolve(losses, np.ones(window) / window, mode="valid")
-    axes.plot(steps[window - 1 :: thin], course[::thin], color=BLUE, linewidth=1.8)
+    middles = steps[: len(course)] + (window - 1) / 2  # at a window's end it would lag behind
+    axes.plot(middles[::thin], course[::thin], color=BLUE, linewidth=1.8)
     axes.set_title("loss", loc="left")
     axes.set_xlabel("batches")
     axes.set_ylim(0, 1.1 * np.percentile(losses, 99) if solver.loss_history else None)
