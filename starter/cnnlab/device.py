@@ -146,7 +146,9 @@ def limit_memory(device: torch.device | str, memory: int = MEMORY) -> int | None
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
         allowed = min(memory, total) - DRIVERS_SHARE
-        torch.cuda.set_per_process_memory_fraction(allowed / total, device)
+        # it takes no device without a number, as "cuda" is one
+        number = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.set_per_process_memory_fraction(allowed / total, number)
         return allowed
     if device.type == "mps":
         total = torch.mps.recommended_max_memory()

@@ -157,15 +157,23 @@ class _Shown:
         }
 
     def loss(self, X: np.ndarray) -> np.ndarray:
-        """The scores of a batch, computed as the net answers and not as it learns."""
+        """The scores of a batch."""
+        return self.answer(self.net, X)
+
+    def answer(self, part: nn.Module, X: np.ndarray) -> np.ndarray:
+        """What the net, or some of its layers, make of pictures.
+
+        They answer, and do not learn: a batch normalisation in train mode would take what is only
+        looked at into its running averages.
+        """
         was_training = self.net.training
-        self.net.eval()
+        part.eval()
         try:
             with torch.no_grad():
-                scores = self.net(torch.as_tensor(X, device=self.device))
+                out = part(torch.as_tensor(X, device=self.device))
         finally:
-            self.net.train(was_training)
-        return scores.float().cpu().numpy()
+            part.train(was_training)
+        return out.float().cpu().numpy()
 
 
 class Batches:

@@ -92,13 +92,24 @@ def test_slower_devices_are_asked_for_less():
         device.budget("xpu")
 
 
+@pytest.mark.parametrize("name, number", [("cuda", 0), ("cuda:1", 1)])
 @pytest.mark.parametrize("memory", [2 * GB, 24 * GB])
-def test_a_large_gpu_is_held_to_4_gb(machine, monkeypatch, memory):
-    machine(cuda=1, memory=memory)
-    fractions = []
+def test_a_large_gpu_is_held_to_4_gb(machine, monkeypatch, memory, name, number):
+    """by PyTorch's own function, which is particular about what it is given"""
+    machine(cuda=2, memory=memory)
+    held = []
+    monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(
-        torch.cuda, "set_per_process_memory_fraction", lambda part, which: fractions.append(part)
+        torch._C, "_cuda_setMemoryFraction", lambda *what: held.append(what), raising=False
     )
-    allowed = device.limit_memory("cuda")
-    assert fractions == [allowed / memory] and allowed < min(memory, 4 * GB)
+    allowed = device.limit_memory(torch.device(name))
+    assert held == [(allowed / memory, number)] and allowed < min(memory, 4 * GB)
     assert device.limit_memory("cpu") is None
+
+
+def test_apples_gpu_is_held_to_4_gb_too(monkeypatch):
+    held = []
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 16 * GB)
+    monkeypatch.setattr(torch._C, "_mps_setMemoryFraction", held.append, raising=False)
+    assert device.limit_memory("mps") == held[0] * 16 * GB < 4 * GB
