@@ -136,8 +136,8 @@ def _packages_of(assignment: Assignment) -> Finding:
         return Finding(
             "bad", assignment.name, f"{versions} cannot be imported in the sandbox: {why}"
         )
-    where = "on the CUDA device" if limits.has_cuda else "on the CPU"
-    return Finding("ok", assignment.name, f"{versions}: graded {where}")
+    extra = "; extra credit that needs the CUDA device, on it" if limits.has_cuda else ""
+    return Finding("ok", assignment.name, f"{versions}: graded on the CPU{extra}")
 
 
 def _data() -> Finding:

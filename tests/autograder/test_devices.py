@@ -333,11 +333,23 @@ def test_numba_simulates_only_where_it_is_used_and_no_device_is_there():
 
 
 def test_with_the_device_its_questions_are_asked(made_up, tmp_path, a_gpu):
-    """as far as that can be seen on a machine without one: the tests run"""
+    """as far as that can be seen on a machine without one; all others in the simulator as ever"""
+    simulated = "bool(os.environ.get('NUMBA_ENABLE_CUDASIM'))"
+    answers = {
+        **ANSWERS,
+        "total": f"def total(x): return x.sum() + (0 if {simulated} else 1)",
+        "on_device": f"def on_device(): return 0.0 if {simulated} else 1.0",
+    }
     path = tmp_path / "made_up.ipynb"
-    path.write_text(to_text(notebook(ANSWERS)))
+    last_first = notebook_of(
+        {name: ANSWERS[name] for name in ("on_device", "total", "add_kernel")},
+        answers,
+        [f"import os\n{IMPORTS}"],
+        lambda name: 0 if name == "on_device" else 4,
+    )
+    path.write_text(to_text(last_first))
     report = grade(load(path, made_up), made_up).report
-    assert report.question("on_device").status == "passed"
+    assert {q.id: q.status for q in report.questions} == dict.fromkeys(ANSWERS, "passed")
 
 
 # -- what the hidden tests say of it ---------------------------------------------------------------
