@@ -133,7 +133,8 @@ def budget(device: torch.device | str) -> Budget:
 def limit_memory(device: torch.device | str, memory: int = MEMORY) -> int | None:
     """Hold PyTorch to a part of the device's memory, so that what runs here runs on a small GPU.
 
-    Whatever needs more then raises torch.OutOfMemoryError, however large the device is.
+    Whatever needs more then fails as on a device that is full (torch.OutOfMemoryError on CUDA, a
+    RuntimeError on MPS), however large this one is.
 
     Args:
         device: on the CPU, nothing is limited.
