@@ -26,32 +26,27 @@ class Budget:
     """How much a notebook asks of a device.
 
     Attributes:
-        images: for training, at most.
-        epochs: how often each is shown in the longest training.
-        seconds: that training should take no longer than this.
-        batch: images in one step.
+        epochs: how often each image is shown in a training.
         large_batch: images at once where nothing is learned, to keep the device busy.
         products: rows and columns of the square matrices that are multiplied to find its speed.
     """
 
-    images: int
     epochs: int
-    seconds: int
-    batch: int
     large_batch: int
     products: tuple[int, ...]
 
     def __str__(self) -> str:
+        largest = self.products[-1]
         return (
-            f"up to {self.images:,} images for {self.epochs} epochs, in batches of {self.batch} "
-            f"({self.large_batch} where nothing is learned), within {self.seconds} seconds"
+            f"{self.epochs} epochs in a training; up to {self.large_batch} images at once where "
+            f"nothing is learned; products of matrices up to {largest:,} x {largest:,}"
         )
 
 
 BUDGETS = {
-    "cpu": Budget(5_000, 5, 90, 50, 32, (512, 1024)),
-    "mps": Budget(20_000, 10, 120, 100, 128, (1024, 2048)),
-    "cuda": Budget(50_000, 15, 180, 250, 256, (2048, 4096)),
+    "cpu": Budget(5, 32, (512, 1024)),
+    "mps": Budget(10, 128, (1024, 2048)),
+    "cuda": Budget(15, 256, (2048, 4096)),
 }
 
 
