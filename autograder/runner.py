@@ -155,8 +155,10 @@ class _Walk:
                 if question.needs not in (None, self.limits.device):
                     self._skip(question, cell)
                     continue
-                with self._timed("tests"), self._with(question.needs):
-                    run = self._run_tests(question, answers.get(question.id, ""), tests)
+                answer = answers.get(question.id, "")
+                device = None if self._is_stub(question, answer) else question.needs
+                with self._timed("tests"), self._with(device):
+                    run = self._run_tests(question, answer, tests)
                 self._conclude(question, run, cell)
             else:
                 answers[grade_id] = cell.source
@@ -291,11 +293,14 @@ class _Walk:
         if self.kernel.alive and any(isinstance(e, LEFT_UNSOUND) for e in run.errors):
             self._revive()  # what was broken in there must not meet the next question
         # it may have been written elsewhere, in a module that an own cell imports, say
-        if source.strip() == self.stubs.get(question.id, "").strip() and _not_attempted(run):
+        if self._is_stub(question, source) and _not_attempted(run):
             return tests.skip(
                 question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
             )
         return run
+
+    def _is_stub(self, question: Question, source: str) -> bool:
+        return source.strip() == self.stubs.get(question.id, "").strip()
 
     def _skip(self, question: Question, cell: NotebookNode) -> None:
         """A question that needs what this grader has not: its tests are not run."""
