@@ -352,6 +352,25 @@ def test_with_the_device_its_questions_are_asked(made_up, tmp_path, a_gpu):
     assert {q.id: q.status for q in report.questions} == dict.fromkeys(ANSWERS, "passed")
 
 
+@pytest.mark.parametrize("written, devices", [(True, ["cuda", "none"]), (False, [])])
+def test_a_kernel_has_the_device_as_long_as_it_is_needed(
+    made_up, tmp_path, a_gpu, monkeypatch, written, devices
+):
+    given, restart = [], Kernel.restart
+
+    def noted(kernel):
+        given.append(kernel.limits_at_start.device)
+        restart(kernel)
+
+    monkeypatch.setattr(Kernel, "restart", noted)
+    answers = {name: ANSWERS[name] for name in ANSWERS if written or name != "on_device"}
+    path = tmp_path / "made_up.ipynb"
+    path.write_text(to_text(notebook(answers)))
+    report = grade(load(path, made_up), made_up).report
+    assert given == devices
+    assert report.question("on_device").status == ("passed" if written else "not attempted")
+
+
 # -- what the hidden tests say of it ---------------------------------------------------------------
 
 
