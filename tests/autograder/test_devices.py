@@ -430,6 +430,19 @@ def test_the_doctor_tells_the_device_and_what_is_graded_on_it(made_up, no_gpu, m
     assert "torch" in finding.words and "numba" in finding.words
 
 
+def test_the_doctor_tries_the_device_in_the_sandbox(made_up, a_gpu, monkeypatch):
+    """nvidia-smi shows one, and the sandbox does not get the driver's files"""
+    monkeypatch.setattr(devices, "nodes", lambda: [])
+    monkeypatch.setattr(doctor, "find_assignments", lambda: {made_up.name: made_up})
+    (finding,) = doctor._uses()
+    assert finding.state == "bad" and "the driver shows none there" in finding.words
+    assert "--device none" in finding.words
+    works = doctor.A_LAUNCH.replace("if SIMULATED or out[0] != 1", "if out[0] != 1")
+    monkeypatch.setattr(doctor, "A_LAUNCH", works)
+    (finding,) = doctor._uses()
+    assert finding.state == "ok" and "on it" in finding.words
+
+
 def test_the_doctor_tells_a_package_that_is_missing(made_up, monkeypatch):
     monkeypatch.setattr(doctor, "find_assignments", lambda: {made_up.name: made_up})
     monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
