@@ -73,9 +73,9 @@ def pick() -> torch.device:
         )
     if not _available(device.type):
         raise ValueError(
-            f"CNNLAB_DEVICE is {wanted!r}, and PyTorch finds no such device here. For a GPU, it "
-            "has to be a PyTorch that was built for it. Leave CNNLAB_DEVICE out, and the fastest "
-            "device that is here is taken."
+            f"CNNLAB_DEVICE is {wanted!r}, and PyTorch can use no such device here. For a GPU, it "
+            "has to be a PyTorch that was built for it, and for one as old as it is. Leave "
+            "CNNLAB_DEVICE out, and the fastest device that is here is taken."
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
@@ -155,9 +155,18 @@ def limit_memory(device: torch.device | str, memory: int = MEMORY) -> int | None
 
 
 def _available(kind: str) -> bool:
-    if kind == "cuda":
-        return torch.cuda.is_available()
-    return kind == "cpu" or torch.backends.mps.is_available()
+    if kind == "cpu":
+        return True
+    there = torch.cuda if kind == "cuda" else torch.backends.mps
+    return there.is_available() and _computes(kind)
+
+
+def _computes(kind: str) -> bool:
+    """A GPU that is older than those a PyTorch was built for is available, and computes nothing."""
+    try:
+        return torch.ones(2, device=kind).sum().item() == 2
+    except RuntimeError:
+        return False
 
 
 def _memory_of_computer() -> str:

@@ -12,12 +12,13 @@ GB = 2**30
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Makes up a machine: machine(cuda=2, mps=True)."""
+    """Makes up a machine: machine(cuda=2, mps=True); and perhaps its GPUs are too old."""
 
-    def make(cuda=0, mps=False, memory=8 * GB):
+    def make(cuda=0, mps=False, memory=8 * GB, too_old=False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(device, "_computes", lambda kind: not too_old)
         card = SimpleNamespace(name="Pretend 3000", total_memory=memory)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda which: card)
 
@@ -32,6 +33,7 @@ def machine(monkeypatch):
         ({"mps": True}, "mps"),
         ({"cuda": 1}, "cuda"),
         ({"cuda": 1, "mps": True}, "cuda"),
+        ({"cuda": 1, "too_old": True}, "cpu"),
     ],
 )
 def test_the_fastest_is_picked(machine, has, expected):
@@ -51,7 +53,7 @@ def test_the_environment_picks(machine, monkeypatch, wanted):
     [
         ("gpu", "CNNLAB_DEVICE is 'gpu'; it has to be cpu, mps, cuda"),
         ("meta", "'meta'; it has to be"),
-        ("mps", "'mps', and PyTorch finds no such device here"),
+        ("mps", "'mps', and PyTorch can use no such device here"),
         ("cuda:2", "counted from 0, and there are 2"),
     ],
 )
@@ -60,6 +62,17 @@ def test_a_device_that_is_not_here(machine, monkeypatch, wanted, words):
     monkeypatch.setenv("CNNLAB_DEVICE", wanted)
     with pytest.raises(ValueError, match=words):
         device.pick()
+
+
+def test_a_gpu_that_computes_nothing_is_none(monkeypatch):
+    """as PyTorch says of one that it was not built for, at the first thing that it is to do"""
+    assert device._computes("cpu")
+
+    def ones(*shape, **where):
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+
+    monkeypatch.setattr(torch, "ones", ones)
+    assert not device._computes("cuda")
 
 
 def test_plain_words(machine):
