@@ -76,16 +76,13 @@ class FarDevice(TorchDispatchMode):
         if not goes_far:
             return result
         known = {id(x.near): x for x in far}  # what was changed in place comes back as it is
-        return tree_map(
-            lambda x: (
-                known[id(x)]
-                if id(x) in known
-                else FarTensor(x)
-                if isinstance(x, torch.Tensor)
-                else x
-            ),
-            result,
-        )
+
+        def put_far(x: Any) -> Any:
+            if not isinstance(x, torch.Tensor):
+                return x
+            return known[id(x)] if id(x) in known else FarTensor(x)
+
+        return tree_map(put_far, result)
 
 
 def _refuse_mixed(function: Any, tensors: list[torch.Tensor]) -> None:
