@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .devices import cuda_devices, equipped
 from .errors import GraderError, NoPackages, NoSandbox
-from .kernel import Kernel
+from .kernel import CellRun, Kernel
 from .layers import Layers, carried
 from .limits import Limits
 from .questions import Assignment, find_assignments
@@ -118,26 +118,53 @@ def _uses() -> list[Finding]:
     return [_packages_of(a) for a in find_assignments().values() if a.uses]
 
 
+A_LAUNCH = """
+import numpy as np
+from cnnlab.simulator import SIMULATED, launch
+
+def write(out):
+    out[0] = 1
+
+out = np.zeros(1, np.float32)
+launch(write, 1, 1, out)
+if SIMULATED or out[0] != 1:
+    raise RuntimeError("the driver shows none there.")
+"""
+
+
 def _packages_of(assignment: Assignment) -> Finding:
     try:
         limits = equipped(Limits(), assignment)
     except NoPackages as error:
         return Finding("note", assignment.name, str(error))
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in assignment.uses)
+    on_device = limits.has_cuda and "numba" in assignment.uses
     try:
         with Kernel(limits) as kernel:
             run = kernel.run_cell(f"import {', '.join(assignment.uses)}", 60)
+            launched = kernel.run_cell(A_LAUNCH, 60) if on_device else run
     except NoSandbox:  # which is told elsewhere
         return Finding("ok", assignment.name, versions)
     except GraderError as error:
         return Finding("bad", assignment.name, f"{versions}: {error}")
     if run.status != "ok":
-        why = f"{run.ename}: {run.evalue}{limits.explain(run.ename, run.evalue)}"
+        why = _why(run, limits)
         return Finding(
             "bad", assignment.name, f"{versions} cannot be imported in the sandbox: {why}"
         )
-    where = "on the CUDA device" if limits.has_cuda else "on the CPU"
-    return Finding("ok", assignment.name, f"{versions}: graded {where}")
+    if launched.status != "ok":
+        words = (
+            "there is a CUDA device, but no kernel runs on it in the sandbox: "
+            f"{_why(launched, limits)} Extra credit that needs it would be lost: grade with "
+            "--device none until this is mended."
+        )
+        return Finding("bad", assignment.name, words)
+    extra = "; extra credit that needs the CUDA device, on it" if on_device else ""
+    return Finding("ok", assignment.name, f"{versions}: graded on the CPU{extra}")
+
+
+def _why(run: CellRun, limits: Limits) -> str:
+    return f"{run.ename}: {run.evalue}{limits.explain(run.ename, run.evalue)}"
 
 
 def _data() -> Finding:

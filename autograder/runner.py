@@ -20,7 +20,7 @@ from .errors import BadSubmission, StudentError, StudentRaised, TimedOut, Unread
 from .feedback import question_html, question_text
 from .kernel import CellRun, Kernel
 from .layers import Layers, carried
-from .limits import Limits
+from .limits import NO_DEVICE, Limits
 from .plugin import HiddenTests, QuestionRun
 from .questions import SKIP, Assignment, Question, find_assignments
 from .restore import without_magics
@@ -135,7 +135,7 @@ class _Walk:
                 self.layers = Layers(names, roomiest, sandboxed=self.sandboxed)
         with self._timed("kernel start"):
             self.kernel = Kernel(
-                roomiest,
+                replace(roomiest, device=NO_DEVICE),
                 sandboxed=self.sandboxed,
                 files=self.submission.files,
                 layers=self.layers,
@@ -155,8 +155,10 @@ class _Walk:
                 if question.needs not in (None, self.limits.device):
                     self._skip(question, cell)
                     continue
-                with self._timed("tests"):
-                    run = self._run_tests(question, answers.get(question.id, ""), tests)
+                answer = answers.get(question.id, "")
+                device = None if self._is_stub(question, answer) else question.needs
+                with self._timed("tests"), self._with(device):
+                    run = self._run_tests(question, answer, tests)
                 self._conclude(question, run, cell)
             else:
                 answers[grade_id] = cell.source
@@ -179,6 +181,27 @@ class _Walk:
             yield
         finally:
             self.timing[name] = self.timing.get(name, 0.0) + time.monotonic() - start
+
+    @contextlib.contextmanager
+    def _with(self, device: str | None) -> Iterator[None]:
+        """A kernel that has the device, for a question that needs one.
+
+        All else is graded without, whatever this grader has: a mistake in a CUDA kernel shows in
+        the simulator each time, and on a device only sometimes; and a stray write there may leave
+        a process that no launch works in any more.
+        """
+        if device is None:
+            yield
+            return
+        self._restart_with(device)
+        try:
+            yield
+        finally:
+            self._restart_with(NO_DEVICE)
+
+    def _restart_with(self, device: str) -> None:
+        self.kernel.limits_at_start = replace(self.kernel.limits_at_start, device=device)
+        self._revive()
 
     def _run_cell(self, cell: NotebookNode, grade_id: str | None) -> None:
         if SKIP in cell.metadata.get("tags", []) or not cell.source.strip():
@@ -270,11 +293,14 @@ class _Walk:
         if self.kernel.alive and any(isinstance(e, LEFT_UNSOUND) for e in run.errors):
             self._revive()  # what was broken in there must not meet the next question
         # it may have been written elsewhere, in a module that an own cell imports, say
-        if source.strip() == self.stubs.get(question.id, "").strip() and _not_attempted(run):
+        if self._is_stub(question, source) and _not_attempted(run):
             return tests.skip(
                 question.id, StudentRaised(question.id, "NotImplementedError", NOT_WRITTEN)
             )
         return run
+
+    def _is_stub(self, question: Question, source: str) -> bool:
+        return source.strip() == self.stubs.get(question.id, "").strip()
 
     def _skip(self, question: Question, cell: NotebookNode) -> None:
         """A question that needs what this grader has not: its tests are not run."""

@@ -1,8 +1,7 @@
 """What hidden tests of CUDA kernels share: a launch, and what it left in the output.
 
-The kernel runs in the student's own kernel process, by ``cnnlab.simulator.launch``: on a device
-where there is one, else in numba's simulator. There a thread is a thread of Python's, so the shapes
-are tiny.
+The kernel runs in the student's own kernel process, by ``cnnlab.simulator.launch``, in numba's
+simulator, whatever device the grader has. It is slow, so the shapes are tiny.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def check(
 
     Returns:
         how many numbers the threads read from each of the arguments, if the student's process is to
-        be believed; None where they ran on a device
+        be believed
     """
     dtype = next(iter(arrays.values())).dtype
     held = {key: student.put(array) for key, array in arrays.items()}

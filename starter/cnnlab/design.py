@@ -72,26 +72,11 @@ def validation_accuracy(net: Any) -> float:
             back into the mode that it was in.
     """
     toys = data.load("toys")
-    asked = _Asked(net) if is_module(net) else net
-    return accuracy(asked, prepared(toys.X_val), toys.y_val, batch_size=50)
+    if is_module(net):
+        from cnnlab.torch_run import AsNumpys  # imports torch, which 1_ to 4_ do without
 
-
-class _Asked:
-    """A torch module's scores, as those of a net in NumPy."""
-
-    def __init__(self, module: Any):
-        self.module = module
-
-    def loss(self, X: np.ndarray) -> np.ndarray:
-        torch, was_training = sys.modules["torch"], self.module.training
-        some = next(self.module.parameters(), torch.zeros(()))  # none: it has learned nothing
-        self.module.eval()
-        try:
-            with torch.no_grad():
-                scores = self.module(torch.tensor(X, device=some.device))
-        finally:
-            self.module.train(was_training)
-        return scores.float().cpu().numpy()
+        net = AsNumpys(net)
+    return accuracy(net, prepared(toys.X_val), toys.y_val, batch_size=50)
 
 
 def load(net: Any) -> None:

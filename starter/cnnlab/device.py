@@ -26,32 +26,27 @@ class Budget:
     """How much a notebook asks of a device.
 
     Attributes:
-        images: for training, at most.
-        epochs: how often each is shown in the longest training.
-        seconds: that training should take no longer than this.
-        batch: images in one step.
+        epochs: how often each image is shown in a training.
         large_batch: images at once where nothing is learned, to keep the device busy.
         products: rows and columns of the square matrices that are multiplied to find its speed.
     """
 
-    images: int
     epochs: int
-    seconds: int
-    batch: int
     large_batch: int
     products: tuple[int, ...]
 
     def __str__(self) -> str:
+        largest = self.products[-1]
         return (
-            f"up to {self.images:,} images for {self.epochs} epochs, in batches of {self.batch} "
-            f"({self.large_batch} where nothing is learned), within {self.seconds} seconds"
+            f"{self.epochs} epochs in a training; up to {self.large_batch} images at once where "
+            f"nothing is learned; products of matrices up to {largest:,} x {largest:,}"
         )
 
 
 BUDGETS = {
-    "cpu": Budget(5_000, 5, 90, 50, 32, (512, 1024)),
-    "mps": Budget(20_000, 10, 120, 100, 128, (1024, 2048)),
-    "cuda": Budget(50_000, 15, 180, 250, 256, (2048, 4096)),
+    "cpu": Budget(5, 32, (512, 1024)),
+    "mps": Budget(10, 128, (1024, 2048)),
+    "cuda": Budget(15, 256, (2048, 4096)),
 }
 
 
@@ -78,9 +73,9 @@ def pick() -> torch.device:
         )
     if not _available(device.type):
         raise ValueError(
-            f"CNNLAB_DEVICE is {wanted!r}, and PyTorch finds no such device here. For a GPU, it "
-            "has to be a PyTorch that was built for it. Leave CNNLAB_DEVICE out, and the fastest "
-            "device that is here is taken."
+            f"CNNLAB_DEVICE is {wanted!r}, and PyTorch can use no such device here. For a GPU, it "
+            "has to be a PyTorch that was built for it, and for one as old as it is. Leave "
+            "CNNLAB_DEVICE out, and the fastest device that is here is taken."
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
@@ -133,7 +128,8 @@ def budget(device: torch.device | str) -> Budget:
 def limit_memory(device: torch.device | str, memory: int = MEMORY) -> int | None:
     """Hold PyTorch to a part of the device's memory, so that what runs here runs on a small GPU.
 
-    Whatever needs more then raises torch.OutOfMemoryError, however large the device is.
+    Whatever needs more then fails as on a device that is full (torch.OutOfMemoryError on CUDA, a
+    RuntimeError on MPS), however large this one is.
 
     Args:
         device: on the CPU, nothing is limited.
@@ -146,7 +142,9 @@ def limit_memory(device: torch.device | str, memory: int = MEMORY) -> int | None
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
         allowed = min(memory, total) - DRIVERS_SHARE
-        torch.cuda.set_per_process_memory_fraction(allowed / total, device)
+        # it takes no device without a number, as "cuda" is one
+        number = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.set_per_process_memory_fraction(allowed / total, number)
         return allowed
     if device.type == "mps":
         total = torch.mps.recommended_max_memory()
@@ -157,9 +155,18 @@ def limit_memory(device: torch.device | str, memory: int = MEMORY) -> int | None
 
 
 def _available(kind: str) -> bool:
-    if kind == "cuda":
-        return torch.cuda.is_available()
-    return kind == "cpu" or torch.backends.mps.is_available()
+    if kind == "cpu":
+        return True
+    there = torch.cuda if kind == "cuda" else torch.backends.mps
+    return there.is_available() and _computes(kind)
+
+
+def _computes(kind: str) -> bool:
+    """A GPU that is older than those a PyTorch was built for is available, and computes nothing."""
+    try:
+        return torch.ones(2, device=kind).sum().item() == 2
+    except RuntimeError:
+        return False
 
 
 def _memory_of_computer() -> str:

@@ -24,6 +24,7 @@ TILE = 8  # a block of threads computes TILE x TILE outputs
 LARGEST = 7  # rows and columns of the largest filter that a tiled kernel takes
 PATCH = TILE + LARGEST - 1  # rows and columns of the pixels that a tile needs, at most
 MOST_THREADS = 1024  # in a block, on every device
+STRAYED = (700, 716, 719)  # the driver's numbers: illegal address, misaligned, launch failed
 
 
 def device_count() -> int:
@@ -59,6 +60,8 @@ def _import_cuda() -> tuple[types.ModuleType, bool]:
                     "is not here. Restart the kernel, and import cnnlab.simulator first."
                 )
             config.ENABLE_CUDASIM = 1  # numba itself may be in memory already, its cuda is not
+        # grids that a person can follow are small: numba warns of each that keeps no device busy
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
         from numba import cuda
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -161,7 +164,7 @@ def _not_copied_back(argument: Any) -> Any:
 
 
 def _launch_on_device(compiled: Any, blocks: tuple, threads: tuple, arguments: tuple) -> None:
-    from numba.cuda.cudadrv.driver import CudaAPIError
+    from numba.cuda.cudadrv.driver import CudaAPIError, LinkerError
     from numba.cuda.cudadrv.error import NvvmSupportError
 
     there = [
@@ -173,16 +176,23 @@ def _launch_on_device(compiled: Any, blocks: tuple, threads: tuple, arguments: t
     try:
         compiled[blocks, threads](*there)
         cuda.synchronize()
-    except CudaAPIError as error:
-        raise KernelError(
-            f"The device stopped the kernel: {error}. Most often a thread read or wrote beyond the "
-            "end of an array. Restart, and run it with CNNLAB_SIMULATE=1 in the environment: the "
-            "simulator names the thread."
-        ) from error
     except NvvmSupportError as error:
         raise KernelError(
-            "There is a CUDA device, but numba does not find the CUDA toolkit's compiler, libNVVM. "
-            "Install the toolkit, or set CNNLAB_SIMULATE=1 and restart, to use the simulator."
+            "There is a CUDA device, but numba does not find CUDA's compiler, libNVVM. Install it "
+            "with pip install 'numba-cuda[cu13]' (cu12 for a driver before version 580) and "
+            "restart; or set CNNLAB_SIMULATE=1 and restart, to use the simulator."
+        ) from error
+    except (CudaAPIError, LinkerError) as error:
+        if getattr(error, "code", None) in STRAYED:
+            raise KernelError(
+                f"The device stopped the kernel: {error}. Most often a thread read or wrote beyond "
+                "the end of an array. Restart, and run it with CNNLAB_SIMULATE=1 in the "
+                "environment: the simulator names the thread."
+            ) from error
+        raise KernelError(
+            f"The device did not run the kernel: {error}. If no kernel runs, CUDA's compiler may "
+            "be newer than the driver: bring the driver up to date, or set CNNLAB_SIMULATE=1 and "
+            "restart, to use the simulator."
         ) from error
     for array, copy in zip(arguments, there, strict=True):
         if isinstance(array, np.ndarray) and array.flags.writeable:

@@ -68,9 +68,9 @@ class Run:
         self.training = False
 
     @property
-    def model(self) -> _Shown:
+    def model(self) -> AsNumpys:
         """The net as TrainingPicture looks at it."""
-        return _Shown(self.net, self.device)
+        return AsNumpys(self.net)
 
     def train(self, batches: Iterable, val_batches: Iterable, num_epochs: int) -> float:
         """Train for so many epochs.
@@ -142,11 +142,11 @@ class Run:
             print(words)
 
 
-class _Shown:
-    """A torch net with the ``params`` and the ``loss`` of one by NumPy, for TrainingPicture."""
+class AsNumpys:
+    """A torch net with the ``params`` and the ``loss`` of one in NumPy: pictures in, arrays out."""
 
-    def __init__(self, net: nn.Module, device: torch.device):
-        self.net, self.device = net, device
+    def __init__(self, net: nn.Module):
+        self.net = net
 
     @property
     def params(self) -> dict[str, np.ndarray]:
@@ -157,15 +157,24 @@ class _Shown:
         }
 
     def loss(self, X: np.ndarray) -> np.ndarray:
-        """The scores of a batch, computed as the net answers and not as it learns."""
+        """The scores of a batch."""
+        return self.answer(self.net, X)
+
+    def answer(self, part: nn.Module, X: np.ndarray) -> np.ndarray:
+        """What the net, or some of its layers, make of pictures.
+
+        They answer, and do not learn: a batch normalisation in train mode would take what is only
+        looked at into its running averages.
+        """
         was_training = self.net.training
-        self.net.eval()
+        weights = next(self.net.parameters(), torch.zeros(()))  # none: it has learned nothing
+        part.eval()
         try:
             with torch.no_grad():
-                scores = self.net(torch.as_tensor(X, device=self.device))
+                out = part(torch.tensor(X, device=weights.device))
         finally:
-            self.net.train(was_training)
-        return scores.float().cpu().numpy()
+            part.train(was_training)
+        return out.float().cpu().numpy()
 
 
 class Batches:

@@ -333,11 +333,42 @@ def test_numba_simulates_only_where_it_is_used_and_no_device_is_there():
 
 
 def test_with_the_device_its_questions_are_asked(made_up, tmp_path, a_gpu):
-    """as far as that can be seen on a machine without one: the tests run"""
+    """as far as that can be seen on a machine without one; all others in the simulator as ever"""
+    simulated = "bool(os.environ.get('NUMBA_ENABLE_CUDASIM'))"
+    answers = {
+        **ANSWERS,
+        "total": f"def total(x): return x.sum() + (0 if {simulated} else 1)",
+        "on_device": f"def on_device(): return 0.0 if {simulated} else 1.0",
+    }
     path = tmp_path / "made_up.ipynb"
-    path.write_text(to_text(notebook(ANSWERS)))
+    last_first = notebook_of(
+        {name: ANSWERS[name] for name in ("on_device", "total", "add_kernel")},
+        answers,
+        [f"import os\n{IMPORTS}"],
+        lambda name: 0 if name == "on_device" else 4,
+    )
+    path.write_text(to_text(last_first))
     report = grade(load(path, made_up), made_up).report
-    assert report.question("on_device").status == "passed"
+    assert {q.id: q.status for q in report.questions} == dict.fromkeys(ANSWERS, "passed")
+
+
+@pytest.mark.parametrize("written, devices", [(True, ["cuda", "none"]), (False, [])])
+def test_a_kernel_has_the_device_as_long_as_it_is_needed(
+    made_up, tmp_path, a_gpu, monkeypatch, written, devices
+):
+    given, restart = [], Kernel.restart
+
+    def noted(kernel):
+        given.append(kernel.limits_at_start.device)
+        restart(kernel)
+
+    monkeypatch.setattr(Kernel, "restart", noted)
+    answers = {name: ANSWERS[name] for name in ANSWERS if written or name != "on_device"}
+    path = tmp_path / "made_up.ipynb"
+    path.write_text(to_text(notebook(answers)))
+    report = grade(load(path, made_up), made_up).report
+    assert given == devices
+    assert report.question("on_device").status == ("passed" if written else "not attempted")
 
 
 # -- what the hidden tests say of it ---------------------------------------------------------------
@@ -397,6 +428,19 @@ def test_the_doctor_tells_the_device_and_what_is_graded_on_it(made_up, no_gpu, m
     (finding,) = doctor._uses()
     assert finding.state == "ok" and "graded on the CPU" in finding.words
     assert "torch" in finding.words and "numba" in finding.words
+
+
+def test_the_doctor_tries_the_device_in_the_sandbox(made_up, a_gpu, monkeypatch):
+    """nvidia-smi shows one, and the sandbox does not get the driver's files"""
+    monkeypatch.setattr(devices, "nodes", lambda: [])
+    monkeypatch.setattr(doctor, "find_assignments", lambda: {made_up.name: made_up})
+    (finding,) = doctor._uses()
+    assert finding.state == "bad" and "the driver shows none there" in finding.words
+    assert "--device none" in finding.words
+    works = doctor.A_LAUNCH.replace("if SIMULATED or out[0] != 1", "if out[0] != 1")
+    monkeypatch.setattr(doctor, "A_LAUNCH", works)
+    (finding,) = doctor._uses()
+    assert finding.state == "ok" and "on it" in finding.words
 
 
 def test_the_doctor_tells_a_package_that_is_missing(made_up, monkeypatch):

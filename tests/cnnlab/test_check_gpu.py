@@ -162,7 +162,7 @@ NAMED = {
     "forgets_the_bounds_check_of_pooling": "all three of them",
     "takes_the_row_of_pooling_first": "x is the column",
     "begins_the_maximum_with_zero": "the maximum begins with 0",
-    "strides_by_the_size": "windows that overlap",
+    "strides_by_the_size": "begins at row * stride",
     "looks_at_too_small_a_window": "first number of each window",
     "pools_one_channel_for_all": "plane // C",
     "rounds_the_blocks_down": "round the numbers of blocks up",

@@ -58,6 +58,22 @@ def test_speeds_are_work_through_seconds():
     assert (seen[0] == 1).all()
 
 
+def test_a_layer_is_timed_with_all_its_digits_as_the_roof_is(monkeypatch):
+    """by default, a GPU of NVIDIA's may round a convolution's numbers, but no matrix product's"""
+    seen = []
+
+    def timed(work):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return 1.0
+
+    for before in (True, False):
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", before)
+        roofline.place(nn.Conv2d(1, 1, 1), 1, 1, CPU, timed)
+        assert torch.backends.cudnn.allow_tf32 is before
+    roofline.product_speed(CPU, lambda work: 1.0, sizes=(2,))
+    assert seen == [False, False] and not torch.backends.cuda.matmul.allow_tf32
+
+
 def test_a_layers_place_is_its_density_and_its_speed():
     conv = nn.Conv2d(3, 10, 5, padding=2)
     timed, seen = clock_of(0.001)

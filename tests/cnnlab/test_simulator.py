@@ -372,18 +372,26 @@ def test_arrays_are_copied_to_the_device_and_back(as_on_a_device):
     assert simulator.launch_counting(moves, 1, 4, x, out, 1) is None
 
 
-@pytest.mark.parametrize("missing", [False, True], ids=["a stray read", "no compiler"])
-def test_what_goes_wrong_on_a_device_is_told(as_on_a_device, monkeypatch, missing):
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        (700, "the simulator names the thread"),
+        (222, "newer than the driver"),
+        (None, r"numba-cuda\[cu13\].*or set CNNLAB_SIMULATE=1 and restart"),
+    ],
+    ids=["a stray read", "a driver that is too old", "no compiler"],
+)
+def test_what_goes_wrong_on_a_device_is_told(as_on_a_device, monkeypatch, code, said):
     from numba.cuda.simulator.cudadrv.driver import CudaAPIError
 
     def stops(configuration):
-        if missing:
+        if code is None:
             raise as_on_a_device("libNVVM cannot be found")
-        raise CudaAPIError(700, "CUDA_ERROR_ILLEGAL_ADDRESS")
+        error = CudaAPIError(code, "told by the driver")
+        error.code = code  # which the simulator's error does not keep
+        raise error
 
     compiled = type("Compiled", (), {"__getitem__": lambda self, size: stops})()
     monkeypatch.setattr(simulator, "_jit", lambda kernel: compiled)
-    with pytest.raises(KernelError) as failed:
+    with pytest.raises(KernelError, match=said):
         launch(place, 1, 1, np.zeros(1))
-    said = "set CNNLAB_SIMULATE=1 and restart" if missing else "the simulator names the thread"
-    assert said in str(failed.value)

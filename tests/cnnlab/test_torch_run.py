@@ -138,6 +138,21 @@ def test_the_training_picture_can_look_at_it():
     assert run.model.params["0.weight"].shape == (4, 3, 3, 3)
 
 
+def test_looking_at_a_net_teaches_it_nothing():
+    """least of all its running averages; what was looked at is in the mode of the net again"""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    shown = run_of(model).model
+    for training in (True, False):
+        model.train(training)
+        maps, scores = shown.answer(model[:3], X[:4]), shown.loss(X[:4])
+        assert (maps.reshape(4, -1) == scores).all()
+        assert all(module.training is training for module in model.modules())
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
 def test_batches_hold_every_image_once_in_a_new_order_each_time():
     numbers = np.arange(10, dtype=np.float32).reshape(10, 1, 1, 1)
     batches = Batches(numbers, np.arange(10), 4, CPU, shuffle=True)

@@ -209,12 +209,16 @@ def for_devices(request):
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    return request.param, json.loads(result.stdout)
+    answer = json.loads(result.stdout)
+    assert answer["told"] == []  # small grids, as the notebook has them, are nothing to warn of
+    return request.param, answer["kernels"]
 
 
 def test_the_kernels_compile_for_a_device(for_devices):
+    """the references, and those that the notebook shows"""
     _, kernels = for_devices
-    assert kernels.keys() == {"conv_kernel", "conv_tiled_kernel", "max_pool_kernel"}
+    of_the_text = {"add", "add_unchecked"}
+    assert kernels.keys() == {"conv_kernel", "conv_tiled_kernel", "max_pool_kernel"} | of_the_text
     for kernel in kernels.values():
         assert ".target sm_70" in kernel["assembler"] and "%ctaid.x" in kernel["assembler"]
 

@@ -66,10 +66,16 @@ def _why_it_failed(error: Any, arrays: dict, out: np.ndarray) -> str:
         map(operator.lt, error.thread, (columns, rows, N * F))
     )
     if has_a_place and error.array == "x":
+        window = (
+            "Its window reaches beyond x: leave out what is below 0, and what is not below H or W "
+            "of x."
+            if "w" in arrays
+            else "A window of a pooling lies inside of x: it begins at row * stride, "
+            "column * stride, and has size rows and columns."
+        )
         return (
-            "this thread has a number of out to compute, so it is not the grid. Its window reaches "
-            "beyond x: leave out what is below 0, and what is not below H or W of x. Or n is too "
-            f"large: plane counts to {N * F}, {F} for each image."
+            f"this thread has a number of out to compute, so it is not the grid. {window} Or n is "
+            f"too large: plane counts to {N * F}, {F} for each image."
         )
     if has_a_place and error.array == "w":
         return "w has shape (F, C, HH, WW): HH rows and WW columns; and f = plane % F."
@@ -96,8 +102,10 @@ def _filters(*rows: list[float]) -> np.ndarray:
 _ONE = np.array([1.0])
 
 
-def _convolved(f: Any, threads: tuple, x, w, b, shape: tuple, stride: int = 1, pad: int = 0):
-    return _launched(f, threads, {"x": x, "w": w, "b": b}, shape, stride, pad)
+def _convolved(
+    f: Any, threads: tuple, x, w, b, shape: tuple, stride: int = 1, pad: int = 0, **options: str
+):
+    return _launched(f, threads, {"x": x, "w": w, "b": b}, shape, stride, pad, **options)
 
 
 @step("conv_kernel", "by hand: a filter 1 2 over 3 4 and a bias of 1, on an image of 2×3")
@@ -129,8 +137,10 @@ def _(f):
     x = np.array([[1.0, 10], [2, 20]]).reshape(2, 2, 1, 1)
     w = np.array([[1.0, 0], [0, 1], [1, 1]]).reshape(3, 2, 1, 1)
     right = [[1, 10, 11], [2, 20, 22]]
-    came = _convolved(f, (1, 1, 4), x, w, np.zeros(3), (2, 3, 1, 1))
-    cause = "plane = n * F + f, so n = plane // F and f = plane % F; and a sum over all channels."
+    planes = "plane = n * F + f, so n = plane // F and f = plane % F"
+    empty = f"{NEVER_WRITTEN} Each of the six planes has its own n and f: {planes}."
+    came = _convolved(f, (1, 1, 4), x, w, np.zeros(3), (2, 3, 1, 1), never_written=empty)
+    cause = f"{planes}; and a sum over all channels."
     array(came[:, :, 0, 0], right, "out[:, :, 0, 0]", cause)
 
 

@@ -400,7 +400,10 @@ def _copied(f: Any, nested: bool = False) -> tuple[Any, dict[str, np.ndarray]]:
         raise CheckFailed(f"{type(error).__name__}: {error}", "weights that fit", cause) from error
     state = model.state_dict()
     for name, right in _state(params, layers).items():
-        wrong = [(np.full(right.shape, 7.0), "nothing was copied here.")]
+        nothing = "nothing was copied here."
+        if nested:
+            nothing += " The model's children are blocks: model.modules() walks through them, too."
+        wrong = [(np.full(right.shape, 7.0), nothing)]
         if name.endswith("weight") and right.ndim == 2:
             mixed = right.T.reshape(right.shape)
             wrong.append((mixed, "reshape keeps the order of the numbers: transpose, with .T."))

@@ -245,7 +245,7 @@ def _(f):
         (first + second, "that is the sum over the batches."),
     ]
     loss = _epoch(f, _pixel_model(), _batches([3.0, 3.0, 3.0], [-6.0]))
-    cause = "add up loss.item() * len(y), and divide by the number of images."
+    cause = "add up loss.detach() * len(y), and divide by the number of images."
     tensors.number(loss, (3 * first + second) / 4, "the mean loss", cause, known)
 
 
