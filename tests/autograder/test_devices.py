@@ -165,6 +165,24 @@ def test_a_wrong_kernel_loses_its_own_points_only(made_up, tmp_path):
     assert report.question("total").score == 4
 
 
+def test_a_kernel_that_is_not_written_is_not_attempted(tmp_path):
+    by_launch = HIDDEN.replace(
+        """        jit = student.library("numba.cuda").jit
+        jit(student.find("add_kernel"))[5, 8](x, y, out)
+""",
+        """        launch = student.library("cnnlab.simulator").launch
+        launch(student.find("add_kernel"), 5, 8, x, y, out)
+""",
+    )
+    assert by_launch != HIDDEN
+    made_up = write(tmp_path, by_launch)
+    path = tmp_path / "handed_in.ipynb"
+    path.write_text(to_text(notebook({"total": ANSWERS["total"]})))
+    report = grade(load(path, made_up), made_up, limits=Limits().on("none")).report
+    assert report.question("add_kernel").status == "not attempted"
+    assert report.score == 4
+
+
 def test_what_an_assignment_does_not_use_stays_forbidden(made_up):
     with Kernel(equipped(Limits(), made_up)) as kernel:
         assert kernel.run_cell("import torch, numba", 20).status == "ok"
