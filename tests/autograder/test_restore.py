@@ -77,7 +77,7 @@ class Restored:
             nbformat.write(RELEASE, release)
             path.parent.mkdir()
             path.write_text(json.dumps({"cells": cells, "metadata": metadata or {}}))
-            loaded = load(path, SimpleNamespace(release=release))
+            loaded = load(path, SimpleNamespace(release=release, beside=()))
         self.notebook, self.notes = loaded.notebook, loaded.notes
         self.cells = self.notebook.cells
 
