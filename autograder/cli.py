@@ -22,7 +22,16 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import GOES_ON, GraderError
-from .feedback import AUTOPSY, SYMBOLS, by_kind, gravest_first, in_words, number, short
+from .feedback import (
+    AUTOPSY,
+    SYMBOLS,
+    by_kind,
+    gravest_first,
+    in_words,
+    leaning,
+    number,
+    short,
+)
 from .limits import Limits, settings
 from .results import QuestionResult, Report
 from .signals import Stopped, stoppable
@@ -277,6 +286,8 @@ def print_report(report: Report) -> None:
             continue
         if question.note:
             console.print(Padding(f"[dim]{_plain(question.note)}[/]", (0, 0, 0, 4)))
+        if question.leans_on:
+            console.print(f"    [yellow]{leaning(question)}[/]")
         for test in question.tests:
             mark = "[green]✓[/]" if test.passed else "[red]✗[/]"
             console.print(f"    {mark} {_plain(test.name)}")
