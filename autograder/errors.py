@@ -117,7 +117,7 @@ class NoPackages(GraderError):
     def __init__(self, assignment: str, names: list[str]):
         super().__init__(
             f"{assignment} is about packages that are not installed here: {', '.join(names)}. "
-            "Install them, and grade again:\n"
+            "Install them, and run this again:\n"
             f"    pip install -c constraints.txt {' '.join(names)}\n"
             "The other assignments need none of that."
         )
