@@ -68,8 +68,8 @@ def grade(
     sandboxed: bool = True,
 ) -> Graded:
     """Grade one submission. Raises GraderError only for what is not the submission's doing."""
-    load_misconceptions(assignment.misconceptions)
     limits = equipped(limits or Limits(), assignment)
+    load_misconceptions(assignment.misconceptions)  # which imports what the assignment is about
     _simulate(assignment.uses)
     walk = _Walk(submission, assignment, limits, sandboxed)
     seed = seed_of(submission.digest()) if seed is None else seed

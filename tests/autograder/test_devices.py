@@ -8,7 +8,7 @@ import pytest
 from made_up_assignment import notebook_of, written
 from nbgrader.utils import determine_grade
 
-from autograder import devices, doctor
+from autograder import devices, doctor, runner
 from autograder.cli import print_class, print_report
 from autograder.devices import cuda_devices, equipped
 from autograder.errors import BadLimit, BadSource, NoDevice, NoPackages
@@ -286,6 +286,20 @@ def test_an_assignment_on_numpy_gets_no_device_and_no_package(a_gpu):
 def test_a_device_has_one_of_three_names():
     with pytest.raises(BadLimit, match=r"auto .*, cuda or none, not 'gpu'"):
         Limits().on("gpu")
+
+
+def test_check_tells_a_missing_package_before_it_imports_it(monkeypatch):
+    there = devices.importlib.util.find_spec
+    monkeypatch.setattr(
+        devices.importlib.util, "find_spec", lambda name: None if name == "torch" else there(name)
+    )
+
+    def imports_torch(path):
+        raise ModuleNotFoundError(path)
+
+    monkeypatch.setattr(runner, "load_misconceptions", imports_torch)
+    with pytest.raises(NoPackages, match=r"pip install -c \S*constraints\.txt torch\n"):
+        runner.grade_file(find_assignments()["5_gpu"].release)
 
 
 def test_a_missing_package_is_told_before_anything_starts(made_up, monkeypatch):
