@@ -11,8 +11,8 @@ help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(VENV)/installed sandbox   ## grade a made-up class in the sandbox, and show what came out
-	@echo "make demo: building the release, then grading a made-up class in build/demo"
-	@$(BIN)/autograder release
+	@echo "make demo: building the release of 2_conv_layers, then grading a made-up class in build/demo"
+	@$(BIN)/autograder release 2_conv_layers
 	@$(BIN)/python -m autograder.demo build/demo
 
 # These grade with as many workers as there are cores, watch all that runs on the machine, or measure

@@ -22,7 +22,16 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import GOES_ON, GraderError
-from .feedback import AUTOPSY, SYMBOLS, by_kind, gravest_first, in_words, number, short
+from .feedback import (
+    AUTOPSY,
+    SYMBOLS,
+    by_kind,
+    gravest_first,
+    in_words,
+    leaning,
+    number,
+    short,
+)
 from .limits import Limits, settings
 from .results import QuestionResult, Report
 from .signals import Stopped, stoppable
@@ -33,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Releases and grades the assignments of CNN Lab.",
 )
+ENDLESS = 10_000  # columns, of a terminal that every table fits into
 ODD_SHOWN = 10  # students, in the terminal's table
 console = Console(highlight=False)
 complain = Console(stderr=True, highlight=False)
@@ -277,11 +287,16 @@ def print_report(report: Report) -> None:
             continue
         if question.note:
             console.print(Padding(f"[dim]{_plain(question.note)}[/]", (0, 0, 0, 4)))
+        if question.leans_on:
+            console.print(f"    [yellow]{leaning(question)}[/]")
+        before = None
         for test in question.tests:
             mark = "[green]✓[/]" if test.passed else "[red]✗[/]"
-            console.print(f"    {mark} {_plain(test.name)}")
+            console.print(Padding(f"{mark} {_plain(test.name)}", (0, 0, 0, 4)))
             if test.message:
-                console.print(Padding(f"[dim]{_plain(test.message)}[/]", (0, 0, 0, 6)))
+                told = "the same" if test.message == before else _plain(test.message)
+                console.print(Padding(f"[dim]{told}[/]", (0, 0, 0, 6)))
+            before = test.message
         if question.misconception:
             console.print(
                 f"    [yellow]It looks like: {in_words(question.misconception)}.[/] "
@@ -304,25 +319,13 @@ def print_class(reports: list[Report]) -> None:
         return
     # into a file or a pipe rich assumes 80 columns, which would cut the table to nothing
     out = console if console.is_terminal else Console(width=160, highlight=False)
-    wide = out.width >= 130
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold")
-    table.add_column("student", no_wrap=True)
-    for index, _ in enumerate(reports[0].questions, 1):
-        table.add_column(str(index), justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("s", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("it looks like (question)", overflow="fold")
-    for report in reports:
-        row = [
-            _plain(_one_line(report.student, 40)),
-            *(_cell(q) for q in report.questions),
-            f"[bold]{number(report.score)}[/]",
-            f"{report.timing.get('total', 0):.1f}",
-        ]
-        table.add_row(*row, *([_named(report)] if wide else []))
+    named = out.width >= 130
+    table = _table_of_questions(reports, named)
+    needed = Console(width=ENDLESS).measure(table).minimum
+    if needed > out.width:  # rich would leave columns empty, without a word
+        table, named = _table_of_losses(reports), False
     out.print(table)
-    if not wide:
+    if not named:
         for report in reports:
             if _named(report):
                 out.print(f"{_plain(report.student)}: it looks like {_named(report)}")
@@ -336,6 +339,49 @@ def print_class(reports: list[Report]) -> None:
         words.append("○: skipped, for want of a device")
     out.print(f"[dim]{'   '.join(words)}[/]")
     _print_autopsy(reports, out)
+
+
+def _table_of_questions(reports: list[Report], named: bool) -> Table:
+    """A column for each question, and with ``named`` one for the misconceptions."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold")
+    table.add_column("student", no_wrap=True)
+    for index, _ in enumerate(reports[0].questions, 1):
+        table.add_column(str(index), justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    if named:
+        table.add_column("it looks like (question)", overflow="fold")
+    for report in reports:
+        row = [
+            _plain(_one_line(report.student, 40)),
+            *(_cell(q) for q in report.questions),
+            f"[bold]{number(report.score)}[/]",
+            f"{report.timing.get('total', 0):.1f}",
+        ]
+        table.add_row(*row, *([_named(report)] if named else []))
+    return table
+
+
+def _table_of_losses(reports: list[Report]) -> Table:
+    """For a terminal that is too narrow for all questions: those with less than all points."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, header_style="bold")
+    table.add_column("student", overflow="fold")
+    for heading in ("score", "s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("less than all (question: points)", overflow="fold")
+    for report in reports:
+        losses = [
+            f"{i}:\N{NO-BREAK SPACE}{_cell(q)}"
+            for i, q in enumerate(report.questions, 1)
+            if q.status not in ("passed", "skipped")
+        ]
+        table.add_row(
+            _plain(_one_line(report.student, 40)),
+            f"[bold]{number(report.score)}[/]",
+            f"{report.timing.get('total', 0):.1f}",
+            "  ".join(losses),
+        )
+    return table
 
 
 def _print_autopsy(reports: list[Report], out: Console) -> None:

@@ -278,8 +278,8 @@ def write_course(root: Path, assignment: Assignment, notebooks: dict[str, Notebo
         path = root / "submitted" / student / assignment.name / f"{assignment.notebook}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(to_text(notebook), "utf-8")
-        for file in assignment.solution.parent.glob("*.npz"):  # what is handed in beside it
-            shutil.copy(file, path.parent)
+        for name in assignment.beside:
+            shutil.copy(assignment.solution.with_name(name), path.parent)
     return Course.open(root)
 
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from .devices import cuda_devices, equipped
-from .errors import GraderError, NoPackages, NoSandbox
+from .errors import GraderError, NoPackages, NoSandbox, how_to_install
 from .kernel import CellRun, Kernel
 from .layers import Layers, carried
 from .limits import Limits
@@ -91,7 +91,7 @@ def _torch() -> Finding:
 
 def _no_torch(carrying: list[str]) -> Finding:
     what = f"Grading {', '.join(carrying)} needs it: their layers of earlier assignments. "
-    todo = "Run: pip install -c constraints.txt torch"
+    todo = f"Run: {how_to_install('torch')}"
     if carrying:
         return Finding("bad", "torch", f"not installed. {what}{todo}")
     return Finding("note", "torch", f"not installed. Only make test and 5_gpu need it. {todo}")
@@ -169,7 +169,7 @@ def _why(run: CellRun, limits: Limits) -> str:
 
 def _data() -> Finding:
     return Finding(
-        "ok", "data sets", "2_conv_layers needs none: its photograph comes with Matplotlib"
+        "ok", "data sets", "the toys come with cnnlab; no submission is graded on any other"
     )
 
 

@@ -9,7 +9,17 @@ Three families, by whose turn it is to act:
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
+
 GOES_ON = "What was graded is remembered: the same command goes on."
+
+
+def how_to_install(*packages: str) -> str:
+    """The command that installs packages for this grader, from whatever folder it is run in."""
+    pins = Path(__file__).resolve().parent.parent / "constraints.txt"
+    return shlex.join([sys.executable, "-m", "pip", "install", "-c", str(pins), *packages])
 
 
 class WrongAnswer(AssertionError):
@@ -109,7 +119,7 @@ class NoTorch(GraderError):
         super().__init__(
             f"This assignment carries layers of earlier ones ({', '.join(names)}). The grader "
             "supplies them, by torch, and torch is not installed here. Install it, and grade "
-            "again:\n    pip install -c constraints.txt torch"
+            f"again:\n    {how_to_install('torch')}"
         )
 
 
@@ -117,8 +127,8 @@ class NoPackages(GraderError):
     def __init__(self, assignment: str, names: list[str]):
         super().__init__(
             f"{assignment} is about packages that are not installed here: {', '.join(names)}. "
-            "Install them, and grade again:\n"
-            f"    pip install -c constraints.txt {' '.join(names)}\n"
+            "Install them, and run this again:\n"
+            f"    {how_to_install(*names)}\n"
             "The other assignments need none of that."
         )
 

@@ -51,6 +51,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["in_words"] = in_words
     environment.filters["by_kind"] = by_kind
+    environment.filters["leaning"] = leaning
     environment.globals.update(symbols=SYMBOLS, words=WORDS, short=short, kinds=AUTOPSY)
     return environment
 
@@ -72,6 +73,14 @@ def short(result: QuestionResult) -> str:
 def in_words(name: str | None) -> str:
     """flips_the_kernel -> flips the kernel"""
     return (name or "").replace("_", " ")
+
+
+def leaning(result: QuestionResult) -> str:
+    """What to mend before this question, in a sentence; "" if nothing."""
+    *others, last = result.leans_on or ("",)
+    if not others:
+        return last and f"It uses {last}, which is not right yet. Mend that first."
+    return f"It uses {', '.join(others)} and {last}, which are not right yet. Mend these first."
 
 
 def by_kind(findings: tuple[Finding, ...]) -> dict[str, list[Finding]]:
@@ -100,6 +109,8 @@ def question_text(result: QuestionResult) -> str:
     ]
     if result.note:
         lines.append(f"  {result.note}")
+    if result.leans_on:
+        lines.append(f"  {leaning(result)}")
     for test in result.tests:
         lines.append(f"  {'✓' if test.passed else '✗'} {test.name}")
         if test.message:

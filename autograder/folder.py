@@ -28,18 +28,21 @@ CountAnswers = Callable[[list[dict]], int | None]
 
 @dataclass
 class HandedIn:
-    """One notebook: where it was found, its cells, how many questions they answer."""
+    """One notebook: where it was found, its cells, how many questions they answer.
+
+    ``answers`` is None for one at the right place that has nothing of this assignment.
+    """
 
     name: str
     read: Read
-    answers: int
+    answers: int | None
     modified: float
     findings: list[Finding]
     files: Callable[[list[Finding]], Files]  # those beside it
 
     @property
     def rank(self) -> tuple[int, float]:
-        return self.answers, self.modified
+        return self.answers or 0, self.modified
 
 
 def find_notebook(path: Path, count: CountAnswers, findings: list[Finding]) -> HandedIn:
@@ -54,14 +57,17 @@ def find_notebook(path: Path, count: CountAnswers, findings: list[Finding]) -> H
         right = _at_its_place(path, count)
     except BadSubmission as error:
         problem = error
+    related = right is not None and right.answers is not None
     others = list(_in_folder(path, count))
-    if right is None and not others:
+    if not related and not others:
         others = list(_in_archives(path, count, findings))
     if right is None and not others:
         told = [finding.text for finding in findings]
         raise BadSubmission(" ".join([str(problem), *told])) from None
-    sound = right is not None and not right.read.damaged
-    chosen = right if sound else max([*([right] if right else []), *others], key=_rank)
+    if related and not right.read.damaged:
+        chosen = right
+    else:
+        chosen = max([*([right] if related else []), *others], key=_rank, default=right)
     _tell(path, chosen, right, others, problem, findings)
     findings += chosen.findings
     return chosen
@@ -77,7 +83,7 @@ def _at_its_place(path: Path, count: CountAnswers) -> HandedIn:
     return HandedIn(
         path.name,
         read,
-        count(read.cells) or 0,
+        count(read.cells),
         path.lstat().st_mtime,
         told,
         lambda findings: files_beside(path.parent, findings, path.name),
@@ -168,7 +174,7 @@ def _tell(
     findings: list[Finding],
 ) -> None:
     if chosen is right:
-        better = [other for other in others if other.answers > right.answers]
+        better = [other for other in others if other.answers > (right.answers or 0)]
         if better:
             best = max(better, key=_rank)
             text = (
@@ -177,7 +183,12 @@ def _tell(
             )
             findings.append(Finding("noticed", text))
         return
-    why = str(problem) if right is None else f"{path.name} is damaged, and has fewer answers."
+    if right is None:
+        why = str(problem)
+    elif right.answers is None:
+        why = f"{path.name} has nothing of this assignment."
+    else:
+        why = f"{path.name} is damaged, and has fewer answers."
     text = f"{why} {writable(chosen.name)} was graded in its place ({chosen.answers} answers)."
     rest = [other.name for other in others if other is not chosen]
     if rest:
@@ -194,6 +205,8 @@ def _read_regular_file(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError:
         raise GraderError(f"{path} may not be read by who runs the grader.") from None
+    except FileNotFoundError:
+        raise BadSubmission(f"{path.name} cannot be read: there is no such file.") from None
     except OSError as error:
         reason = "it is a link" if os.path.islink(path) else error.strerror
         raise BadSubmission(f"{path.name} cannot be read: {reason}.") from None
@@ -276,6 +289,33 @@ class _Chosen:
             return False
         self.files[relative] = file
         return True
+
+
+def take_under_its_name(wanted: str, files: Files, findings: list[Finding]) -> None:
+    """A file that is to lie beside the notebook, where it has another name or lies in a folder.
+
+    A browser calls a second download ``design_net (1).npz``, and a learning platform puts the
+    student's name before it. Of several that could be meant, none is taken.
+    """
+    if wanted in files:
+        return
+    stem, ending = PurePosixPath(wanted).stem.lower(), PurePosixPath(wanted).suffix
+    meant = []
+    for name in sorted(files):
+        path = PurePosixPath(name.lower())
+        # cnnlab.design puts the weights of another net aside: earlier_design_net.npz
+        if stem in path.stem and path.suffix == ending and not path.name.startswith("earlier_"):
+            meant.append(name)
+    if len(meant) == 1:
+        files[wanted] = files.pop(meant[0])
+        text = f"There is no {wanted} beside the notebook. {writable(meant[0])} was taken for it."
+        findings.append(Finding("repaired", text))
+    elif meant:
+        text = (
+            f"There is no {wanted} beside the notebook, and several files could be meant: "
+            f"{writable(', '.join(meant))[:500]}. None was taken."
+        )
+        findings.append(Finding("noticed", text))
 
 
 def tell_of_shadows(files: Files, findings: list[Finding]) -> None:

@@ -81,6 +81,11 @@ class Assignment:
         return PROJECT / "solutions" / self.name / f"{self.notebook}.ipynb"
 
     @property
+    def beside(self) -> tuple[str, ...]:
+        """The files that are handed in beside the notebook: the solved one has them too."""
+        return tuple(sorted(path.name for path in self.solution.parent.glob("*.npz")))
+
+    @property
     def hidden_tests(self) -> Path:
         return PROJECT / "autograder" / "hidden" / f"test_{self.notebook}.py"
 

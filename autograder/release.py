@@ -29,9 +29,11 @@ from nbgrader.preprocessors import (
     LockCells,
 )
 
+from .devices import equipped
 from .errors import BadSource, GraderError
 from .feedback import number
 from .layers import carried
+from .limits import Limits
 from .questions import PROJECT, SKIP, Assignment, Question, imported_reference
 from .runner import Graded, grade_file
 
@@ -180,7 +182,11 @@ def build_release(assignment: Assignment) -> NotebookNode:
 
 
 def build_solution(assignment: Assignment) -> NotebookNode:
-    """The solved notebook, run from top to bottom. Raises BadSource where a cell raises."""
+    """The solved notebook, run from top to bottom.
+
+    Raises BadSource where a cell raises, and NoPackages where one that it is about is missing.
+    """
+    equipped(Limits(), assignment)
     notebook = read_source(assignment)
     for cell in notebook.cells:
         lines = [line for line in cell.source.splitlines() if line.strip() not in (BEGIN, END)]

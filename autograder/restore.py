@@ -224,7 +224,10 @@ def _returns(tree: ast.Module) -> bool:
 def _put_back_imports(
     restored: list[NotebookNode], release: NotebookNode, reader: _Reader, findings: list[Finding]
 ) -> None:
-    """The cells that all questions need: released code that is no answer, test or demonstration."""
+    """The cells that all questions need: released code that is no answer, test or demonstration.
+
+    Where one stands among the questions, and none has been moved before it, it is left there.
+    """
     code = [i for i, cell in enumerate(restored) if cell.cell_type == "code"]
     first = next((i for i in code if "nbgrader" in restored[i].metadata), len(restored))
     there: set[str] = set()
@@ -238,21 +241,33 @@ def _put_back_imports(
             if restored[index].source.strip() in released:
                 there |= names
     place = min([*code, first])
-    kept = {restored[index].source.strip() for index in code}
-    late = False
+    kept: dict[str, set[str]] = {}  # source -> the questions' cells before it
+    before: set[str] = set()
+    for index in code:
+        kept.setdefault(restored[index].source.strip(), set(before))
+        before |= _grade_ids(restored[index])
+    late: set[str] = set()
     for cell in release.cells:
-        late |= cell.cell_type == "code" and "nbgrader" in cell.metadata
+        late |= _grade_ids(cell)
         if cell.cell_type != "code" or "nbgrader" in cell.metadata or "tags" in cell.metadata:
+            continue
+        untouched = bool(late) and cell.source.strip() in kept  # released among the questions
+        if untouched and kept[cell.source.strip()] <= late:
             continue
         lacking = reader.bound(cell.source) - there
         if lacking:
-            restored.insert(place, _copy(cell))
-            place += 1
+            restored.insert(first if late else place, _copy(cell))  # it may need the imports
+            place, first = place + (not late), first + 1
             gone = ", ".join(sorted(lacking - said))
-            untouched = late and cell.source.strip() in kept  # released among the questions
             if gone and not untouched:
                 text = f"The imports of {gone} were put back before all questions."
                 findings.append(Finding("repaired", text))
+
+
+def _grade_ids(cell: NotebookNode) -> set[str]:
+    """Of a question's code cell its id, of another none."""
+    marked = cell.cell_type == "code" and "nbgrader" in cell.metadata
+    return {cell.metadata.nbgrader.grade_id} if marked else set()
 
 
 # -- which cell answers which question --------------------------------------------------------

@@ -58,6 +58,8 @@ class QuestionResult:
     """One question. ``seconds`` is the wall time of its tests.
 
     ``note`` says why it was *skipped*: its tests were not run, and it is extra credit.
+    ``leans_on`` names earlier questions that this answer uses and that are not right themselves:
+    what is wrong here may come from there.
     """
 
     id: str
@@ -69,6 +71,7 @@ class QuestionResult:
     misconception: str | None = None
     hint: str | None = None
     note: str | None = None
+    leans_on: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -89,6 +92,7 @@ class QuestionResult:
             "misconception": self.misconception,
             "hint": self.hint,
             "note": self.note,
+            "leans_on": list(self.leans_on),
             "tests": [asdict(test) for test in self.tests],
         }
 
@@ -165,7 +169,8 @@ class Report:
                 extra_credit=q["extra_credit"],
                 misconception=q["misconception"],
                 hint=q["hint"],
-                note=q.get("note"),  # older reports have none
+                note=q.get("note"),  # older reports have none, nor
+                leans_on=tuple(q.get("leans_on", ())),
             )
             for q in data["questions"]
         )

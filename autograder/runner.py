@@ -33,6 +33,7 @@ DEFINITIONS = (
     *(ast.Assign, ast.AnnAssign),
 )
 LEFT_UNSOUND = (TimedOut, UnreadableResult)  # after these, a kernel may live on, and be broken
+WRONG = ("failed", "error", "timeout")
 AGAIN = 3.0  # times the limit, for a cell that is run again
 NOT_WRITTEN = "Not written yet: the cell is as it was released."
 
@@ -67,8 +68,8 @@ def grade(
     sandboxed: bool = True,
 ) -> Graded:
     """Grade one submission. Raises GraderError only for what is not the submission's doing."""
-    load_misconceptions(assignment.misconceptions)
     limits = equipped(limits or Limits(), assignment)
+    load_misconceptions(assignment.misconceptions)  # which imports what the assignment is about
     _simulate(assignment.uses)
     walk = _Walk(submission, assignment, limits, sandboxed)
     seed = seed_of(submission.digest()) if seed is None else seed
@@ -159,7 +160,7 @@ class _Walk:
                 device = None if self._is_stub(question, answer) else question.needs
                 with self._timed("tests"), self._with(device):
                     run = self._run_tests(question, answer, tests)
-                self._conclude(question, run, cell)
+                self._conclude(question, run, cell, answer)
             else:
                 answers[grade_id] = cell.source
                 with self._timed("cells"):
@@ -316,8 +317,10 @@ class _Walk:
         self.results.append(result)
         write_outputs(cell, result)
 
-    def _conclude(self, question: Question, run: QuestionRun, cell: NotebookNode) -> None:
-        name = None
+    def _conclude(
+        self, question: Question, run: QuestionRun, cell: NotebookNode, source: str
+    ) -> None:
+        name, status = None, _status(run)
         if any(not tested.passed for tested in run.calls):
             with self._timed("diagnosis"):
                 name = diagnose(question.id, run.calls, self.references)
@@ -326,14 +329,24 @@ class _Walk:
             points=question.points,
             extra_credit=question.extra_credit,
             seconds=run.seconds,
-            status=_status(run),
+            status=status,
             tests=tuple(run.tests),
             misconception=name,
             hint=hint(MISCONCEPTIONS[question.id][name]) if name else None,
+            leans_on=self._wrong_ones_used(source) if status in WRONG else (),
         )
         self.results.append(result)
         self.grader_errors += run.grader_errors
         write_outputs(cell, result)
+
+    def _wrong_ones_used(self, source: str) -> tuple[str, ...]:
+        """The earlier questions that this answer uses, and that are not right."""
+        used = names_used(source)
+        return tuple(
+            result.id
+            for result in self.results
+            if result.id in used and result.status in (*WRONG, "not attempted")
+        )
 
 
 def _status(run: QuestionRun) -> str:
@@ -353,6 +366,18 @@ def _not_attempted(run: QuestionRun) -> bool:
     return all(
         isinstance(e, StudentRaised) and e.ename == "NotImplementedError" for e in run.errors
     )
+
+
+def names_used(source: str) -> set[str]:
+    """The names that some code reads: of variables, functions and classes."""
+    for text in (source, without_magics(source)):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            return {
+                node.id
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+            }
+    return set()
 
 
 def definitions(source: str) -> str:

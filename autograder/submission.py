@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from .errors import BadSubmission, NotReleased
-from .folder import Files, find_notebook, read_file, tell_of_shadows
+from .folder import Files, find_notebook, read_file, take_under_its_name, tell_of_shadows
 from .questions import Assignment, assignment_of_notebook, find_assignments
 from .restore import count_answers, restore
 from .results import Finding
@@ -60,13 +60,21 @@ class Submission:
 def load(path: Path, assignment: Assignment) -> Submission:
     """Read and restore the notebook at ``path``. Raises BadSubmission if there is none to read.
 
-    If it is not there, it may have another name, lie in a folder or in an archive.
+    If it is not there, it may have another name, lie in a folder or in an archive. One that belongs
+    to another assignment is refused: of this one it can answer nothing.
     """
     findings: list[Finding] = []
     release = read_release(assignment)
     found = find_notebook(path, lambda cells: count_answers(cells, release), findings)
+    if found.answers is None and (other := _assignment_of(found.read.cells)):
+        raise BadSubmission(
+            f"{path.name} holds the notebook of {other.name}, and nothing of this assignment. Look "
+            "for the right one, and hand it in."
+        )
     notebook = restore(found.read.cells, release, findings)
     files = found.files(findings)
+    for name in assignment.beside:
+        take_under_its_name(name, files, findings)
     tell_of_shadows(files, findings)
     if len(findings) > MAX_FINDINGS:
         text = f"{len(findings) - MAX_FINDINGS} more of such findings."
@@ -79,7 +87,11 @@ def which_assignment(path: Path) -> Assignment | None:
     by_name = assignment_of_notebook(path.stem)
     if by_name is not None:
         return by_name
-    cells = read_file(path, []).cells
+    return _assignment_of(read_file(path, []).cells)
+
+
+def _assignment_of(cells: list[dict]) -> Assignment | None:
+    """The assignment of which most questions are answered here."""
     counts = {a: count_answers(cells, read_release(a)) for a in find_assignments().values()}
     known = [a for a, count in counts.items() if count is not None]
     return max(known, key=lambda a: counts[a], default=None)

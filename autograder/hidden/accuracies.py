@@ -27,7 +27,14 @@ from typing import Any
 import numpy as np
 
 from autograder.compare import describe, tensor
-from autograder.errors import GraderError, KernelDied, StudentError, TimedOut, WrongAnswer
+from autograder.errors import (
+    GraderError,
+    KernelDied,
+    StudentError,
+    StudentRaised,
+    TimedOut,
+    WrongAnswer,
+)
 from autograder.hidden import nets
 from autograder.questions import PROJECT
 from autograder.wire import Tensor
@@ -102,7 +109,7 @@ def measure(student: Any, rng: np.random.Generator, which: Design = NET) -> floa
 
 def _measure(student: Any, rng: np.random.Generator, which: Design) -> float:
     net = which.made(student, getattr(student, which.question)())
-    student.load_weights(net, which.file)
+    _load_weights(student, net, which.file)
     X, y = new_pictures(rng.bytes(16))
     right = 0
     for start in range(0, PICTURES, BATCH):
@@ -117,6 +124,18 @@ def _measure(student: Any, rng: np.random.Generator, which: Design) -> float:
             raise WrongAnswer("the scores are not all finite numbers.")
         right += int(np.sum(np.argmax(scores, axis=1) == y[part]))
     return right / PICTURES
+
+
+def _load_weights(student: Any, net: Any, file: str) -> None:
+    try:
+        student.load_weights(net, file)
+    except StudentRaised as error:
+        if error.ename != "WeightsError":
+            raise
+        raise StudentError(
+            f"Your net got no weights from {file}. {error.evalue} (The file is handed in beside "
+            "the notebook.)"
+        ) from None
 
 
 def new_pictures(salt: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -96,6 +96,7 @@ def launch(
     Raises:
         KernelError: a thread failed, or threads wait for others that have ended; the message tells
             which. Or the device gave up.
+        NotImplementedError: the kernel raises it, as one does that is not written yet.
         TypeError, ValueError: an argument is not an array or a number; blocks or threads are not
             whole numbers from 1, or too many.
     """

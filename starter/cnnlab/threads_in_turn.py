@@ -55,7 +55,10 @@ class Block:
         self.stopped = False
 
     def run(self, index: tuple[int, int, int], *arguments: Any) -> None:
-        """Run all threads of the block with this index in the grid. Raises KernelError."""
+        """Run all threads of the block with this index in the grid.
+
+        Raises KernelError; of a kernel that is not written, its NotImplementedError.
+        """
         context = numba_kernel._get_kernel_context()
         context._shared = Shared(context._shared._dynshared_size)  # each block has its own
         self.index, self.arguments = Dim3(*index), _counted(arguments)
@@ -72,6 +75,8 @@ class Block:
                     self._run(worker, worker.go.release)
             if self.failed:
                 error, thread = self.failed
+                if isinstance(error, NotImplementedError):  # no thread's fault: it is not written
+                    raise error
                 raise self._kernel_error(error, thread) from error
         except KeyboardInterrupt:  # a thread that never ends would go on in the background
             self.running.interrupt()
@@ -285,7 +290,8 @@ def _indexed(error: BaseException) -> tuple[dict[str, Any], str | None]:
 def _told(
     error: BaseException, thread: Dim3, block: Dim3, within: dict[str, Any], indexed: str | None
 ) -> str:
-    told = f"Thread {_words(thread)} of block {_words(block)}: {type(error).__name__}: {error}."
+    what = f"{type(error).__name__}: {error}".removesuffix(": ")
+    told = f"Thread {_words(thread)} of block {_words(block)}: {what}."
     if indexed:
         told += f" That is in {indexed}, of shape {tuple(within[indexed].shape)}."
     if isinstance(within.get(indexed), np.ndarray):  # arguments come wrapped, shared memory not

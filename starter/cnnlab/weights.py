@@ -164,7 +164,7 @@ def load_weights(path: str | Path, model: Any) -> None:
             of a net that normalises batches. The net is as it was.
     """
     weights = read_weights(path)
-    if without_averages(model, weights):
+    if without_averages(model, weights) and set(model.params) <= set(weights):
         raise WeightsError(
             f"{Path(path).name} holds no running averages, and this net normalises batches: its "
             "answers would be nonsense. Write the file by save_weights(path, net), after the "

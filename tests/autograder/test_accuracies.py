@@ -228,7 +228,7 @@ def test_odd_modules_and_odd_scores_are_refused(source, words, tmp_path):
 
 def test_without_its_file_a_module_has_no_points(tmp_path):
     write(tmp_path)  # the other question's file
-    with pytest.raises(StudentError, match="There is no file"):
+    with pytest.raises(StudentError, match=r"There is no file.*handed in beside the notebook"):
         measure_resnet(tmp_path)
 
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from autograder import demo
+from autograder import cli, demo
 from autograder.cli import print_class, print_report
 from autograder.files import left_over
 from autograder.results import Finding, QuestionResult, Report, TestResult
@@ -152,6 +153,42 @@ def test_the_terminal_never_gets_a_students_escape_codes(capsys):
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\x07" not in said.out
     assert "[bold]x[/]" in said.out and "eve[/]" in said.out
+
+
+def large_report(count, student="ada"):
+    """Every third question half right, with the same words for two tests."""
+    right, wrong = TestResult("it adds", True), TestResult("it multiplies", False, "7 came.")
+    again = replace(wrong, name="it divides")
+    questions = tuple(
+        QuestionResult(f"q{n}", 4, 0.1, "failed", (right, right, wrong, again))
+        if n % 3 == 0
+        else QuestionResult(f"q{n}", 4, 0.1, "passed", (right,))
+        for n in range(1, count + 1)
+    )
+    return Report("a", "n", student, 1, questions)
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 120, 140, 200])
+def test_every_score_can_be_read_in_a_terminal_of_any_width(width, capsys, monkeypatch):
+    reports = [large_report(18), large_report(18, "grace")]
+    terminal = Console(width=width, force_terminal=True, color_system=None, highlight=False)
+    monkeypatch.setattr(cli, "console", terminal)
+    print_class(reports)
+    said = capsys.readouterr().out
+    table = said.split("1 q1 (4)")[0]
+    assert "…" not in table and max(map(len, table.splitlines())) <= width
+    row = table.split("ada")[1].split("grace")[0]
+    if "less than all" in table:
+        assert all(f"{n}:\N{NO-BREAK SPACE}2" in row for n in (3, 6, 9, 12, 15, 18))
+    else:
+        assert row.split()[:20] == [*["4", "4", "2"] * 6, "60", "0.0"]
+    assert ("less than all" in table) == (width < 100)
+
+
+def test_words_that_are_the_same_are_told_once(capsys):
+    print_report(large_report(3))
+    said = capsys.readouterr().out
+    assert said.count("7 came.") == 1 and said.count("the same") == 1
 
 
 def test_the_autopsy_of_a_large_class_is_short(capsys):

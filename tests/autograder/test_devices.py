@@ -8,7 +8,7 @@ import pytest
 from made_up_assignment import notebook_of, written
 from nbgrader.utils import determine_grade
 
-from autograder import devices, doctor
+from autograder import devices, doctor, runner
 from autograder.cli import print_class, print_report
 from autograder.devices import cuda_devices, equipped
 from autograder.errors import BadLimit, BadSource, NoDevice, NoPackages
@@ -165,6 +165,24 @@ def test_a_wrong_kernel_loses_its_own_points_only(made_up, tmp_path):
     assert report.question("total").score == 4
 
 
+def test_a_kernel_that_is_not_written_is_not_attempted(tmp_path):
+    by_launch = HIDDEN.replace(
+        """        jit = student.library("numba.cuda").jit
+        jit(student.find("add_kernel"))[5, 8](x, y, out)
+""",
+        """        launch = student.library("cnnlab.simulator").launch
+        launch(student.find("add_kernel"), 5, 8, x, y, out)
+""",
+    )
+    assert by_launch != HIDDEN
+    made_up = write(tmp_path, by_launch)
+    path = tmp_path / "handed_in.ipynb"
+    path.write_text(to_text(notebook({"total": ANSWERS["total"]})))
+    report = grade(load(path, made_up), made_up, limits=Limits().on("none")).report
+    assert report.question("add_kernel").status == "not attempted"
+    assert report.score == 4
+
+
 def test_what_an_assignment_does_not_use_stays_forbidden(made_up):
     with Kernel(equipped(Limits(), made_up)) as kernel:
         assert kernel.run_cell("import torch, numba", 20).status == "ok"
@@ -268,6 +286,20 @@ def test_an_assignment_on_numpy_gets_no_device_and_no_package(a_gpu):
 def test_a_device_has_one_of_three_names():
     with pytest.raises(BadLimit, match=r"auto .*, cuda or none, not 'gpu'"):
         Limits().on("gpu")
+
+
+def test_check_tells_a_missing_package_before_it_imports_it(monkeypatch):
+    there = devices.importlib.util.find_spec
+    monkeypatch.setattr(
+        devices.importlib.util, "find_spec", lambda name: None if name == "torch" else there(name)
+    )
+
+    def imports_torch(path):
+        raise ModuleNotFoundError(path)
+
+    monkeypatch.setattr(runner, "load_misconceptions", imports_torch)
+    with pytest.raises(NoPackages, match=r"pip install -c \S*constraints\.txt torch\n"):
+        runner.grade_file(find_assignments()["5_gpu"].release)
 
 
 def test_a_missing_package_is_told_before_anything_starts(made_up, monkeypatch):

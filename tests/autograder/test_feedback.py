@@ -153,6 +153,25 @@ def test_a_failed_test_shows_its_name_and_message(page):
     assert "flips it" in text
 
 
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        (("g",), "It uses g, which is not right yet. Mend that first."),
+        (("g", "h", "k"), "It uses g, h and k, which are not right yet. Mend these first."),
+    ],
+)
+def test_what_to_mend_first_is_told(names, words):
+    leans = question(leans_on=names)
+    for text in (
+        question_html(leans),
+        question_text(leans),
+        student_page(report(questions=(leans,))),
+    ):
+        assert words in text
+    assert f"it uses {', '.join(names)}" in class_page("2_layers", [report(questions=(leans,))], {})
+    assert "It uses" not in student_page(report())
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_status_has_a_symbol_and_words(status):
     assert WORDS[status] in Structure(question_html(question(status=status))).text

@@ -1,6 +1,7 @@
 """What students receive: built from one source, the same each time, without an answer."""
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 
@@ -8,8 +9,8 @@ import nbformat
 import pytest
 
 from autograder import release as releases
-from autograder.errors import BadSource
-from autograder.questions import PROJECT, Assignment
+from autograder.errors import BadSource, NoPackages
+from autograder.questions import PROJECT, Assignment, find_assignment
 
 SOURCE = """```python
 import numpy as np
@@ -246,6 +247,16 @@ def test_what_a_solved_notebook_saves_lies_beside_it(tiny, tmp_path, monkeypatch
     source = source.replace("check(receptive_field)", "receptive_field")  # nothing is imported here
     releases.build_solution(tiny(text=source))
     assert (folder / "saved.txt").read_text() == "here"
+
+
+def test_a_solution_about_a_package_that_is_missing_is_not_begun(monkeypatch):
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else there(name)
+    )
+    monkeypatch.setattr(releases, "NotebookClient", None)  # nothing is run
+    with pytest.raises(NoPackages, match=r"5_gpu is about .* not installed here: torch"):
+        releases.build_solution(find_assignment("5_gpu"))
 
 
 @pytest.mark.slow

@@ -71,13 +71,13 @@ FRAME = {c.metadata.nbgrader.grade_id: c for c in RELEASE.cells if "nbgrader" in
 class Restored:
     """A submission, read and restored by the public way in."""
 
-    def __init__(self, cells, metadata=None):
+    def __init__(self, cells, metadata=None, released=None):
         with tempfile.TemporaryDirectory() as folder:
             release, path = Path(folder, "release.ipynb"), Path(folder, "in", "layers.ipynb")
-            nbformat.write(RELEASE, release)
+            nbformat.write(released or RELEASE, release)
             path.parent.mkdir()
             path.write_text(json.dumps({"cells": cells, "metadata": metadata or {}}))
-            loaded = load(path, SimpleNamespace(release=release))
+            loaded = load(path, SimpleNamespace(release=release, beside=()))
         self.notebook, self.notes = loaded.notebook, loaded.notes
         self.cells = self.notebook.cells
 
@@ -198,6 +198,44 @@ def test_a_notebook_without_cells_gives_the_whole_frame():
     assert restored.cells[0].source == "import numpy as np"
     assert [c.metadata.nbgrader.grade_id for c in restored.cells[1:]] == list(FRAME)
     assert_frame_is_whole(restored)
+
+
+@pytest.fixture
+def with_a_cell_among_the_questions():
+    """The release, where the second question needs a cell that needs the imports."""
+    released = copy.deepcopy(RELEASE)
+    at = released.cells.index(next(c for c in released.cells if c.id == "pool"))
+    released.cells.insert(at, nbformat.v4.new_code_cell("ONE = np.ones(1)", id="one"))
+    return released
+
+
+def test_a_released_cell_among_the_questions_stays_where_it_is(with_a_cell_among_the_questions):
+    released = with_a_cell_among_the_questions
+    restored = Restored(json.loads(json.dumps(released))["cells"], released=released)
+    assert restored.sources == [cell.source for cell in released.cells]
+    assert restored.notes == []
+
+
+@pytest.mark.parametrize("moved", [("pool",), ("pool", "pool-tests")])
+def test_it_comes_before_a_question_that_was_moved_and_after_the_imports(
+    moved, with_a_cell_among_the_questions
+):
+    released = with_a_cell_among_the_questions
+    cells = json.loads(json.dumps(released))["cells"]
+    early = [cell for cell in cells if cell["id"] in moved]
+    rest = [cell for cell in cells if cell["id"] not in moved]
+    restored = Restored([*rest[:2], *early, *rest[2:]], released=released)
+    place = restored.sources.index("ONE = np.ones(1)")
+    assert restored.sources.index("import numpy as np") < place < restored.place("pool")
+
+
+def test_where_it_was_deleted_it_is_put_back_and_told(with_a_cell_among_the_questions):
+    released = with_a_cell_among_the_questions
+    cells = [c for c in json.loads(json.dumps(released))["cells"] if c["id"] != "one"]
+    restored = Restored(cells, released=released)
+    place = restored.sources.index("ONE = np.ones(1)")
+    assert restored.sources.index("import numpy as np") < place < restored.place("conv")
+    assert restored.said("The imports of ONE were put back")
 
 
 def test_a_deleted_grade_cell_is_put_back(solved):

@@ -22,6 +22,7 @@ QUESTIONS = st.builds(
     extra_credit=st.booleans(),
     misconception=st.none() | st.text(max_size=10),
     hint=st.none() | st.text(max_size=10),
+    leans_on=st.lists(st.text(max_size=10), max_size=2).map(tuple),
 )
 REPORTS = st.builds(
     Report,

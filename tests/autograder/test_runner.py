@@ -8,7 +8,7 @@ from nbgrader.utils import determine_grade
 from autograder import demo
 from autograder.errors import BadSubmission
 from autograder.limits import GB, MB, Limits
-from autograder.runner import definitions, grade_file
+from autograder.runner import definitions, grade_file, names_used
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +77,33 @@ def test_a_function_in_a_cell_of_ones_own_counts(assignment, right_answers, grad
     )
     notebook.cells.insert(where.index("receptive_field"), cell)
     assert grade_notebook(notebook).report.question("receptive_field").status == "passed"
+
+
+def test_a_question_names_the_wrong_ones_that_it_uses(assignment, right_answers, grade_notebook):
+    uses = "    conv_output_size(7, 3, 1, 0)\n    np.zeros(3)\n"
+    spoiled = right_answers["conv_cost"].replace("    return ", f"{uses}    return 1 + ")
+    assert spoiled != right_answers["conv_cost"]
+    size = "def conv_output_size(*args) return 1"
+    written = {**right_answers, "conv_output_size": size, "conv_cost": spoiled}
+    report = grade_notebook(demo.fill_in(assignment, written)).report
+    assert report.question("conv_output_size").leans_on == ()
+    assert report.question("conv_cost").leans_on == ("conv_output_size",)
+    others = [q for q in report.questions if q.id not in ("conv_output_size", "conv_cost")]
+    assert not any(q.leans_on for q in others if q.status == "passed")
+
+
+@pytest.mark.parametrize(
+    "source, used",
+    [
+        ("def f(x):\n    return g(x) + h.k", {"g", "x", "h"}),
+        ("%time f(1)\ng = f", {"f"}),
+        ("class A(B):\n    def m(self): return C()", {"B", "C"}),
+        ("g = 1\n'uses g'  # and g", set()),
+        ("def f(x)\n    g", set()),
+    ],
+)
+def test_names_are_used_where_they_are_read(source, used):
+    assert names_used(source) == used
 
 
 def test_a_stub_that_still_raises_is_not_attempted(assignment, grade_notebook):

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from autograder import cells, folder
 from autograder.errors import BadSubmission, NotReleased
 from autograder.folder import files_beside
+from autograder.questions import find_assignment
 from autograder.submission import load, load_or_empty
 
 NBGRADER = {"locked": False, "task": False, "cell_type": "code", "schema_version": 3}
 IMPORTS = "import numpy as np"
+ANOTHER = find_assignment("2_conv_layers").solution
 STUB = "def f(x):\n    raise NotImplementedError()"
 WRITTEN = "def f(x):\n    return 2 * x"
 
@@ -40,7 +42,7 @@ def assignment(tmp_path_factory):
     )
     path = tmp_path_factory.mktemp("release") / "layers.ipynb"
     nbformat.write(notebook, path)
-    return SimpleNamespace(release=path)
+    return SimpleNamespace(release=path, beside=("net.npz",))
 
 
 def notebook(*sources, **changes):
@@ -598,6 +600,91 @@ def test_an_empty_notebook_does_not_hide_another(course):
     course.put("layers.ipynb", b"")
     course.put("layers (1).ipynb", notebook(WRITTEN))
     assert the_answer(course.load()) == WRITTEN
+
+
+@pytest.mark.parametrize("place", ["right.ipynb", "folder/layers.ipynb", "work.zip"])
+def test_another_assignments_notebook_does_not_hide_the_right_one(course, place):
+    right = notebook(WRITTEN)
+    course.put("layers.ipynb", ANOTHER.read_bytes(), modified=3000)
+    course.put(place, packed("zip", {"layers.ipynb": right}) if "zip" in place else right, 1000)
+    loaded = course.load()
+    assert the_answer(loaded) == WRITTEN
+    [told] = [note for note in loaded.notes if "graded in its place" in note]
+    assert "layers.ipynb has nothing of this assignment" in told and place in told
+
+
+def test_another_assignments_notebook_alone_is_refused_by_name(course, assignment):
+    course.put("layers.ipynb", ANOTHER.read_bytes())
+    with pytest.raises(BadSubmission, match=r"layers\.ipynb holds the notebook of 2_conv_layers"):
+        course.load()
+    [finding] = load_or_empty(course.path / "layers.ipynb", assignment).findings
+    assert finding.kind == "unreadable"
+
+
+def test_a_notebook_of_own_cells_only_is_run_as_it_is(course):
+    course.put("layers.ipynb", {"cells": [code("from mine import f")]})
+    course.put("mine.py", WRITTEN.encode())
+    assert "from mine import f" in sources(course.load())
+
+
+# -- files that are handed in beside the notebook ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "net (1).npz",
+        "weights/net.npz",
+        "NET.npz",
+        "ada_123_net.npz",
+        "net.npz/net.npz",
+        "a/net.NPZ",
+    ],
+)
+def test_a_file_under_another_name_is_taken_and_told(course, name):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put(name, b"weights")
+    loaded = course.load()
+    assert {n: f.read_bytes() for n, f in loaded.files.items()} == {"net.npz": b"weights"}
+    [told] = loaded.findings
+    assert told.kind == "repaired" and name in told.text
+
+
+@pytest.mark.parametrize("name", ["net (1).npz", "old/net.npz"])
+def test_the_file_with_the_right_name_counts(course, name):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put("net.npz", b"right")
+    course.put(name, b"wrong")
+    loaded = course.load()
+    assert loaded.files["net.npz"].read_bytes() == b"right" and name in loaded.files
+    assert loaded.findings == []
+
+
+def test_of_several_files_that_could_be_meant_none_is_taken(course):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put("net (1).npz", b"one")
+    course.put("net (2).npz", b"two")
+    loaded = course.load()
+    assert sorted(loaded.files) == ["net (1).npz", "net (2).npz"]
+    [told] = loaded.findings
+    assert told.kind == "noticed" and "net (1).npz, net (2).npz" in told.text
+
+
+def test_weights_that_were_put_aside_are_not_meant(course):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put("net (1).npz", b"these")
+    course.put("earlier_net.npz", b"others")
+    course.put("earlier_2_net.npz", b"others")
+    loaded = course.load()
+    assert loaded.files["net.npz"].read_bytes() == b"these"
+
+
+@pytest.mark.parametrize("name", ["net.txt", "weights.npz", "net", "earlier_net.npz"])
+def test_other_files_are_not_taken(course, name):
+    course.put("layers.ipynb", {"cells": RIGHT_CELLS})
+    course.put(name, b"")
+    loaded = course.load()
+    assert list(loaded.files) == [name] and loaded.findings == []
 
 
 @pytest.mark.parametrize("ending", ["zip", "ZIP", "tar.gz", "tgz", "tar"])

@@ -224,6 +224,24 @@ def test_other_errors_are_told_as_they_are():
         launch(divides, 1, 1, np.ones(1))
 
 
+def test_an_error_without_words_is_told_by_its_name_alone():
+    def gives_up(x):
+        raise ValueError()
+
+    with pytest.raises(KernelError, match=r"block \(0, 0, 0\): ValueError\.$"):
+        launch(gives_up, 1, 1, np.ones(1))
+
+
+def test_a_kernel_that_is_not_written_says_just_that():
+    def not_written(x):
+        raise NotImplementedError()
+
+    before = threading.active_count()
+    with pytest.raises(NotImplementedError):
+        launch(not_written, 2, 4, np.ones(1))
+    assert threading.active_count() == before
+
+
 def test_the_array_of_a_wrong_index_is_named():
     def reads_beyond(x, w, out):
         i = cuda.grid(1)

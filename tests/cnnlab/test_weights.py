@@ -89,6 +89,13 @@ def test_a_file_without_running_averages_is_refused(tmp_path, new):
         assert_array_equal(array, before[name])
 
 
+def test_a_file_of_quite_another_net_is_called_that(tmp_path):
+    """not one of the right net that lacks its averages"""
+    np.savez(tmp_path / "net.npz", other=np.zeros(3))
+    with pytest.raises(WeightsError, match="belong to another net"):
+        load_weights(tmp_path / "net.npz", net())
+
+
 def test_a_net_without_running_averages_is_not_saved(tmp_path):
     untrained = empty_as_in_cs231n()
     with pytest.raises(WeightsError, match="no running averages yet: train it"):
