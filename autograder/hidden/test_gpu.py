@@ -1092,17 +1092,3 @@ class TestConvOnDevice:
         assert_close(came, expected, name="out", **SINGLE)
         for name, handle in held.items():
             assert_unchanged(student.get(handle), arrays[name], name)
-
-    def test_tiled(self, student, rng):
-        """conv_tiled_kernel on the device, too"""
-        x, w, b = draw_conv(rng, (2, 3, 9, 14), (3, 3, 5, 5), np.float32)
-        expected, _ = conv_forward_fast(x, w, b, {"stride": 1, "pad": 2})
-        arrays = {"x": x, "w": w, "b": b}
-        kernels.check(student, "conv_tiled_kernel", (TILE, TILE, 1), arrays, expected, 2)
-
-    def test_pools(self, student, rng):
-        """max_pool_kernel on the device, too"""
-        x = rng.standard_normal((2, 3, 11, 14)).astype(np.float32)
-        param = {"pool_height": 3, "pool_width": 3, "stride": 2}
-        expected, _ = max_pool_forward_fast(x, param)
-        kernels.check(student, "max_pool_kernel", (TILE, TILE, 1), {"x": x}, expected, 3, 2)
