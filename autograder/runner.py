@@ -6,9 +6,10 @@ import ast
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import nbformat
 from nbformat import NotebookNode
@@ -27,6 +28,8 @@ from .restore import without_magics
 from .results import Finding, QuestionResult, Report
 from .student import Session
 from .submission import Submission
+
+Found = TypeVar("Found")
 
 DEFINITIONS = (
     *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
@@ -370,24 +373,30 @@ def _not_attempted(run: QuestionRun) -> bool:
 
 def names_used(source: str) -> set[str]:
     """The names that some code reads: of variables, functions and classes."""
-    for text in (source, without_magics(source)):
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            return {
-                node.id
-                for node in ast.walk(ast.parse(text))
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-            }
-    return set()
+
+    def read(_text: str, tree: ast.Module) -> set[str]:
+        names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+        return {name.id for name in names if isinstance(name.ctx, ast.Load)}
+
+    return _in_code(source, read, set())
 
 
 def definitions(source: str) -> str:
     """What a cell imports, defines and assigns, without anything else that it does."""
+
+    def wanted(text: str, tree: ast.Module) -> str:
+        lines = text.split("\n")
+        return "\n".join(_text(lines, node) for node in tree.body if isinstance(node, DEFINITIONS))
+
+    return _in_code(source, wanted, "")
+
+
+def _in_code(source: str, find: Callable[[str, ast.Module], Found], nothing: Found) -> Found:
+    """What is found in a student's code and its tree, which may be no Python, or IPython's."""
     for text in (source, without_magics(source)):
         with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            wanted = [node for node in ast.parse(text).body if isinstance(node, DEFINITIONS)]
-            lines = text.split("\n")
-            return "\n".join(_text(lines, node) for node in wanted)
-    return ""
+            return find(text, ast.parse(text))
+    return nothing
 
 
 def _text(lines: list[str], node: ast.stmt) -> str:
